@@ -1,0 +1,72 @@
+// A codelet: one computation, an implementation for each kind of worker, and what it costs.
+// Flow: application -> [codelet] -> Runtime::submit. Thread-safety: immutable once built; copies share the implementations.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <mitra/detail/task_header.hpp>
+#include <mitra/task_ref.hpp>
+
+namespace mitra {
+
+/// The native stream of a GPU worker, passed first to `.hip` implementations; `handle` is a hipStream_t.
+struct HipStream {
+  void* handle = nullptr;
+};
+
+namespace detail {
+
+struct Unimplemented {};  ///< The slot of an implementation that a codelet does not have.
+
+template <class Cpu, class Hip, class Cost>
+struct CodeletState {
+  std::string name;
+  [[no_unique_address]] Cpu cpu;
+  [[no_unique_address]] Hip hip;
+  [[no_unique_address]] Cost cost;
+  /// Serial number of the Runtime that last kept this state alive: submit asks it once a Runtime, not once a task.
+  mutable std::atomic<std::uint64_t> kept_by{0};
+};
+
+}  // namespace detail
+
+/// Built by mitra::codelet(name).cpu(f).hip(g).cost(h), in any order.
+/// Bodies receive the views of the accesses and the values of the submission, in its order; tokens give no argument.
+template <class Cpu = detail::Unimplemented, class Hip = detail::Unimplemented, class Cost = detail::Unimplemented>
+class Codelet {
+ public:
+  using State = detail::CodeletState<Cpu, Hip, Cost>;
+  explicit Codelet(std::string name, Cpu cpu = {}, Hip hip = {}, Cost cost = {})
+      : state_(new State{std::move(name), std::move(cpu), std::move(hip), std::move(cost)}) {}
+
+  /// The implementation for a core: f(views and values...).
+  template <class F>
+  auto cpu(F f) const {
+    return Codelet<F, Hip, Cost>(state_->name, std::move(f), state_->hip, state_->cost);
+  }
+  /// The implementation for an AMD GPU: f(HipStream, views and values...); it enqueues work on the stream and returns.
+  template <class F>
+  auto hip(F f) const {
+    return Codelet<Cpu, F, Cost>(state_->name, state_->cpu, std::move(f), state_->cost);
+  }
+  /// What a task costs: f(views and values...) returns a Work{flops, bytes}. Only shapes may be read, never elements.
+  template <class F>
+  auto cost(F f) const {
+    return Codelet<Cpu, Hip, F>(state_->name, state_->cpu, state_->hip, std::move(f));
+  }
+
+  const std::string& name() const { return state_->name; }
+  const std::shared_ptr<const State>& state() const { return state_; }
+
+ private:
+  std::shared_ptr<const State> state_;
+};
+
+/// Starts a codelet. @param name  Keys its performance models and names its tasks in traces and errors.
+inline Codelet<> codelet(std::string name) { return Codelet<>(std::move(name)); }
+
+}  // namespace mitra

@@ -1,0 +1,195 @@
+// Data handles: what the application registers, and where accesses come from.
+// Flow: Runtime::data -> [handle] -> access -> Runtime::submit. Thread-safety: handles are values; reading one is thread-safe.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <mitra/source_location.hpp>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <mitra/access.hpp>
+#include <mitra/detail/data_header.hpp>
+#include <mitra/reduction.hpp>
+#include <mitra/view.hpp>
+
+namespace mitra {
+
+/// How a type of your own is lent to tasks: specialise it with
+///   using view = ...; using const_view = ...;                        what a body receives
+///   static std::span<std::byte> storage(T& object);                  its one contiguous block of memory
+///   static view make(std::byte* base, const T& original);            a view of `base`, shaped like `original`
+///   static const_view make(const std::byte* base, const T& original);
+template <class T>
+struct DataTraits;
+
+template <class T>
+concept CustomData = requires(T& object, std::byte* base) {
+  typename DataTraits<T>::view;
+  typename DataTraits<T>::const_view;
+  { DataTraits<T>::storage(object).data() } -> std::convertible_to<std::byte*>;
+  { DataTraits<T>::make(base, object) } -> std::same_as<typename DataTraits<T>::view>;
+};
+
+/// Kinds of data: which views they have, and how an address and a shape become one.
+template <class T>
+struct VectorKind {
+  using view = View<T>;
+  using const_view = View<const T>;
+  static view make(void* p, const detail::Shape& s) { return {static_cast<T*>(p), s.rows}; }
+  static const_view make_const(const void* p, const detail::Shape& s) { return {static_cast<const T*>(p), s.rows}; }
+};
+
+template <class T>
+struct TileKind {
+  using view = Tile<T>;
+  using const_view = Tile<const T>;
+  static view make(void* p, const detail::Shape& s) { return {static_cast<T*>(p), s.rows, s.cols, s.ld}; }
+  static const_view make_const(const void* p, const detail::Shape& s) {
+    return {static_cast<const T*>(p), s.rows, s.cols, s.ld};
+  }
+};
+
+template <class T>
+struct ObjectKind {
+  using view = T&;
+  using const_view = const T&;
+  static view make(void* p, const detail::Shape&) { return *static_cast<T*>(p); }
+  static const_view make_const(const void* p, const detail::Shape&) { return *static_cast<const T*>(p); }
+};
+
+template <CustomData T>
+struct CustomKind {
+  using view = typename DataTraits<T>::view;
+  using const_view = typename DataTraits<T>::const_view;
+  static view make(void* p, const detail::Shape& s) {
+    return DataTraits<T>::make(static_cast<std::byte*>(p), *static_cast<const T*>(s.object));
+  }
+  static const_view make_const(const void* p, const detail::Shape& s) {
+    return DataTraits<T>::make(static_cast<const std::byte*>(p), *static_cast<const T*>(s.object));
+  }
+};
+
+/// A dependency without data: bodies receive no argument for it.
+struct TokenKind {};
+
+/// A datum by reference: makes accesses, does not own. A tile `A(i, j)` is one.
+template <class Kind>
+class DataRef {
+ public:
+  using kind = Kind;
+  using location = SourceLocation;
+  DataRef() = default;
+  explicit DataRef(detail::DataHeader* header) : header_(header) {}
+
+  Access<Kind, AccessMode::read> read(location at = location::current()) const { return {header_, nullptr, at}; }
+  Access<Kind, AccessMode::write> write(location at = location::current()) const { return {header_, nullptr, at}; }
+  Access<Kind, AccessMode::readwrite> readwrite(location at = location::current()) const { return {header_, nullptr, at}; }
+  Access<Kind, AccessMode::commute> commute(location at = location::current()) const { return {header_, nullptr, at}; }
+  /// The body adds to a private copy that starts as the operation's identity; the copies are folded into the datum
+  /// before the next access of another mode. `Operation`: mitra::Sum, Product, Minimum, Maximum, or one like them.
+  template <class Operation>
+  Access<Kind, AccessMode::reduce> reduce(Operation, location at = location::current()) const {
+    return {header_, &detail::reduce_operation<Kind, Operation>, at};
+  }
+
+  /// @returns Elements in a column, and columns; 1 x 1 for an object, 0 x 0 for a token.
+  std::size_t rows() const { return header_->shape.rows; }
+  std::size_t cols() const { return header_->shape.cols; }
+  /// @returns Number of elements.
+  std::size_t size() const { return rows() * cols(); }
+  Bytes bytes() const { return header_->shape.bytes(); }
+
+  detail::DataHeader* header() const { return header_; }
+
+ protected:
+  detail::DataHeader* header_ = nullptr;
+};
+
+/// A datum that a Runtime manages, shared by the copies of this handle. The last copy's destructor waits for the tasks
+/// that use the datum: memory lent to tasks never goes away under them. Errors of these tasks stay for Runtime::wait().
+template <class Kind>
+class Data : public DataRef<Kind> {
+ public:
+  Data() = default;
+  explicit Data(std::shared_ptr<detail::DataHeader> owner) : DataRef<Kind>(owner.get()), owner_(std::move(owner)) {}
+  const std::shared_ptr<detail::DataHeader>& owner() const { return owner_; }
+
+ private:
+  std::shared_ptr<detail::DataHeader> owner_;
+};
+
+/// A private buffer for each task that asks for it: only scratch() can be accessed.
+template <class Kind>
+class Scratch {
+ public:
+  using kind = Kind;
+  explicit Scratch(std::shared_ptr<detail::DataHeader> owner) : owner_(std::move(owner)) {}
+  Access<Kind, AccessMode::scratch> scratch(SourceLocation at = SourceLocation::current()) const {
+    return {owner_.get(), nullptr, at};
+  }
+
+ private:
+  std::shared_ptr<detail::DataHeader> owner_;
+};
+
+using Token = Data<TokenKind>;
+template <class T>
+using Vector = Data<VectorKind<T>>;
+template <class T>
+using Object = Data<ObjectKind<T>>;
+template <class T>
+using Matrix = Data<TileKind<T>>;
+template <class T>
+using TileRef = DataRef<TileKind<T>>;
+
+/// A matrix cut into tiles: each tile is a datum of its own. Tile (i, j) covers rows i*tile_rows .. and columns j*tile_cols ..
+template <class T>
+class TiledMatrix {
+ public:
+  TiledMatrix() = default;
+  TiledMatrix(std::size_t rows, std::size_t cols, std::size_t tile_rows, std::size_t tile_cols,
+              std::vector<std::shared_ptr<detail::DataHeader>> tiles)
+      : rows_(rows), cols_(cols), tile_rows_(tile_rows), tile_cols_(tile_cols),
+        grid_rows_((rows + tile_rows - 1) / tile_rows), tiles_(std::move(tiles)) {}
+
+  std::size_t rows() const { return rows_; }
+  std::size_t cols() const { return cols_; }
+  std::size_t tile_rows() const { return tile_rows_; }
+  std::size_t tile_cols() const { return tile_cols_; }
+  /// @returns The number of tiles in a column, and in a row.
+  std::size_t grid_rows() const { return grid_rows_; }
+  std::size_t grid_cols() const { return grid_rows_ == 0 ? 0 : tiles_.size() / grid_rows_; }
+
+  template <std::integral I, std::integral J>
+  TileRef<T> operator()(I i, J j) const {
+    return TileRef<T>(tiles_[static_cast<std::size_t>(j) * grid_rows_ + static_cast<std::size_t>(i)].get());
+  }
+
+ private:
+  std::size_t rows_ = 0, cols_ = 0, tile_rows_ = 1, tile_cols_ = 1, grid_rows_ = 0;
+  std::vector<std::shared_ptr<detail::DataHeader>> tiles_;  // column-major
+};
+
+/// Many accesses of one mode, for a task whose number of inputs is known only at run time.
+/// The body receives `Views<const T>` (or `Views<T>`): size(), and operator[] giving each view.
+template <class Kind, AccessMode Mode>
+struct AccessList {
+  static constexpr AccessMode mode = Mode;
+  using kind = Kind;
+  std::vector<detail::DataHeader*> data;
+  SourceLocation where;
+};
+
+/// @param handles  Any range of handles or tile references of one kind.
+template <class Range>
+auto read_all(const Range& handles, SourceLocation at = SourceLocation::current()) {
+  using Handle = std::remove_cvref_t<decltype(*std::begin(handles))>;
+  AccessList<typename Handle::kind, AccessMode::read> list{{}, at};
+  for (const auto& handle : handles) list.data.push_back(handle.header());
+  return list;
+}
+
+}  // namespace mitra

@@ -1,0 +1,27 @@
+// The contract of a driver: how workers of one kind are placed, and how memory of their nodes is had and moved.
+// Flow: memory manager -> [driver] -> hardware. Thread-safety: thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include <mitra/machine.hpp>
+#include <mitra/types.hpp>
+
+namespace mitra {
+
+class Driver {
+ public:
+  virtual ~Driver() = default;
+  virtual std::string_view name() const = 0;
+  /// Prepares the calling thread to be `worker`: binds it to its core, selects its device.
+  /// @returns False if the placement could not be had; the worker runs all the same.
+  virtual bool attach(const Worker& worker) noexcept = 0;
+  /// @returns Memory of `node`, aligned to 64 bytes, or null when there is none left.
+  virtual void* allocate(NodeId node, Bytes size) noexcept = 0;
+  virtual void release(NodeId node, void* memory, Bytes size) noexcept = 0;
+  /// Seconds since the driver began: a monotonic clock, or a virtual one.
+  virtual Seconds now() const noexcept = 0;
+};
+
+}  // namespace mitra

@@ -1,0 +1,59 @@
+// The machine as policies see it: workers, classes of equal workers, memory nodes, distances.
+// Flow: model -> engine -> [machine] -> schedulers. Thread-safety: immutable.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <mitra/types.hpp>
+
+namespace mitra {
+
+/// What kind of implementation a worker executes.
+enum class WorkerKind : std::uint8_t { cpu, hip };
+inline constexpr std::size_t kWorkerKinds = 2;
+
+constexpr const char* to_string(WorkerKind kind) { return kind == WorkerKind::cpu ? "cpu" : "hip"; }
+
+/// Workers that are equal to every model: policies decide by class, then take any worker of it.
+struct WorkerClass {
+  std::string name;                      ///< "cpu", ...
+  WorkerKind kind = WorkerKind::cpu;
+  NodeId node{0};                        ///< The memory node that its workers use.
+  std::vector<WorkerId> workers;         ///< In order of their identity.
+};
+
+struct Worker {
+  WorkerId id;
+  ClassId worker_class{0};
+  NodeId node{0};
+  int processor = -1;   ///< Operating-system index of the core it is bound to; -1: not bound.
+  int l3_domain = 0;    ///< Index of the last-level cache it shares.
+  int numa_domain = 0;  ///< Index of the NUMA domain.
+};
+
+struct MemoryNode {
+  std::string name;  ///< "host", ...
+  Bytes capacity;    ///< 0: unknown.
+};
+
+/// Everything that is known of the machine before a run.
+struct Machine {
+  std::string name;
+  std::vector<Worker> workers;
+  std::vector<WorkerClass> classes;
+  std::vector<MemoryNode> memory_nodes;
+  int processors = 1;  ///< Processors that the process may use (cpuset, cgroup); workers may be more.
+
+  /// 0: same core, 1: same last-level cache, 2: same NUMA domain, 3: same machine.
+  int distance(WorkerId a, WorkerId b) const {
+    const Worker& x = workers[a.index()];
+    const Worker& y = workers[b.index()];
+    if (x.processor >= 0 && x.processor == y.processor) return 0;
+    if (x.l3_domain == y.l3_domain) return 1;
+    return x.numa_domain == y.numa_domain ? 2 : 3;
+  }
+};
+
+}  // namespace mitra

@@ -1,0 +1,144 @@
+// The contract of a scheduling policy: events in, placements out. All that a policy's author includes.
+// Flow: engine -> [policy] -> worker. Thread-safety: serialised, unless the policy says concurrent().
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <mitra/error.hpp>
+#include <mitra/machine.hpp>
+#include <mitra/task_ref.hpp>
+#include <mitra/types.hpp>
+
+namespace mitra {
+
+/// What a model says of one task on one class of workers. Unknown is not zero: it is std::nullopt.
+struct Estimate {
+  Seconds seconds;
+  Joules joules;
+  double uncertainty = 0.0;  ///< Relative standard deviation.
+};
+
+/// What was measured of a finished task.
+struct Measured {
+  WorkerId worker;
+  Seconds start;     ///< On the clock of SchedulerView::now().
+  Seconds duration;
+};
+
+/// What a policy may ask and do. There is no other way to the machine, the clock or randomness.
+/// @thread  The view that a call received belongs to that call.
+class SchedulerView {
+ public:
+  virtual ~SchedulerView() = default;
+  virtual const Machine& machine() const = 0;
+  /// The worker on whose behalf the engine calls; not valid() for a thread that is no worker.
+  virtual WorkerId self() const = 0;
+  /// Seconds since the run began: of this machine's clock, or virtual.
+  virtual Seconds now() const = 0;
+  /// A random number of the run's seed; each worker has its own sequence.
+  virtual std::uint64_t random() = 0;
+  /// @returns What the models know of `task` on workers of `worker_class`; nothing if they know nothing.
+  virtual std::optional<Estimate> estimate(TaskRef task, ClassId worker_class) = 0;
+  /// @returns Bytes of the task's input that `node` does not hold.
+  virtual Bytes bytes_missing(TaskRef task, NodeId node) = 0;
+  /// @returns How long it takes to bring the missing bytes to `node`; nothing if no model knows.
+  virtual std::optional<Seconds> transfer_time(TaskRef task, NodeId node) = 0;
+  /// Wakes this worker, if it sleeps: for a policy that keeps tasks which only `worker` may take.
+  /// Without it, the engine wakes any one sleeping worker for a ready task.
+  virtual void wake(WorkerId worker) = 0;
+};
+
+/// Owns its queues and nothing else. Implementations are deterministic functions of the calls and of view.random().
+class SchedulingPolicy {
+ public:
+  virtual ~SchedulingPolicy() = default;
+
+  /// The machine is known and nothing has run. Called once, before everything else.
+  virtual void start(SchedulerView&) {}
+  /// Look-ahead: `task` is submitted and perhaps not ready. Called only if watches_submissions().
+  virtual void submitted(TaskRef /*task*/, SchedulerView&) {}
+  /// `task` may run from now on; the policy holds it until next() returns it. Each task comes once.
+  virtual void ready(TaskRef task, SchedulerView&) = 0;
+  /// `worker` asks for work. @returns A task that was made ready and that it can run; empty: the worker may sleep.
+  /// @note A policy that still holds tasks which `worker` could run, and returns none forever, stalls the run.
+  virtual TaskRef next(WorkerId worker, SchedulerView&) = 0;
+  /// `task` has run. Called only if watches_completions(); the task is still valid.
+  virtual void finished(TaskRef /*task*/, const Measured&, SchedulerView&) {}
+
+  /// May the engine run `successor`, which `worker` has just made ready, next on this worker, without ready() and next()?
+  /// The short way for policies that would do just that.
+  virtual bool runs_next(TaskRef /*successor*/, WorkerId /*worker*/) { return false; }
+
+  /// True: the policy is thread-safe, and workers call it at the same time. False: the engine serialises the calls.
+  virtual bool concurrent() const { return false; }
+  virtual bool watches_submissions() const { return false; }
+  virtual bool watches_completions() const { return false; }
+};
+
+/// One parameter of a policy, as `mitra schedulers` lists it.
+struct PolicyParameter {
+  const char* name;
+  const char* value;  ///< The default.
+  const char* summary;
+};
+
+/// The parameters given for one run: every name is known, every value a string.
+class PolicyArguments {
+ public:
+  explicit PolicyArguments(std::map<std::string, std::string, std::less<>> values) : values_(std::move(values)) {}
+  /// @throws ConfigError if the value is not a whole number of at least `least`.
+  long integer(std::string_view name, long least = 0) const {
+    const std::string& text = values_.find(name)->second;
+    std::size_t used = 0;
+    long value = 0;
+    try {
+      value = std::stol(text, &used);
+    } catch (const std::exception&) {
+      used = 0;
+    }
+    if (used == 0 || used != text.size() || value < least)
+      throw ConfigError(detail::message("scheduler parameter ", name, "=", text, ": a whole number of at least ", least,
+                                        " is expected"));
+    return value;
+  }
+  const std::string& text(std::string_view name) const { return values_.find(name)->second; }
+
+ private:
+  std::map<std::string, std::string, std::less<>> values_;
+};
+
+/// Changes when the layout of anything in this header changes: a shared object built against another one is refused.
+inline constexpr std::uint32_t kPolicyAbi = 1;
+
+/// What a registry knows of a policy.
+struct PolicyInfo {
+  std::uint32_t abi;
+  const char* name;
+  const char* summary;  ///< One line.
+  std::vector<PolicyParameter> parameters;
+  std::unique_ptr<SchedulingPolicy> (*make)(const PolicyArguments&);
+};
+using PolicyInfoFunction = const PolicyInfo* (*)();
+
+}  // namespace mitra
+
+/// Registers a policy, in the tree (schedulers/NAME.cpp) and in a shared object (FILE.so:NAME) alike.
+/// MITRA_SCHEDULER(name, Type, "one line", {"parameter", "default", "meaning"}, ...); Type is made from PolicyArguments.
+#define MITRA_SCHEDULER(policy_name, Type, one_line, ...)                                                            \
+  extern "C" const ::mitra::PolicyInfo* mitra_scheduler_##policy_name();                                             \
+  extern "C" const ::mitra::PolicyInfo* mitra_scheduler_##policy_name() {                                            \
+    static const ::mitra::PolicyInfo info{                                                                           \
+        ::mitra::kPolicyAbi, #policy_name, one_line, {__VA_ARGS__},                                                  \
+        [](const ::mitra::PolicyArguments& arguments) -> std::unique_ptr<::mitra::SchedulingPolicy> {                \
+          return std::make_unique<Type>(arguments);                                                                  \
+        }};                                                                                                          \
+    return &info;                                                                                                    \
+  }                                                                                                                  \
+  static_assert(true, "a semicolon follows")
