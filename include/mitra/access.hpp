@@ -52,7 +52,7 @@ struct ReduceOperation {
 };
 
 /// A datum's address and the mode, in the eight bytes that a task record spends on an access.
-/// Bits 0..47 are the address, bits 48..55 the mode.
+/// Bits 0..47 are the address, bits 48..55 the mode, bits 56..63 the number of the reduce operation among the datum's.
 class AccessWord {
  public:
   AccessWord() = default;
@@ -60,6 +60,8 @@ class AccessWord {
       : bits_(reinterpret_cast<std::uint64_t>(data) | static_cast<std::uint64_t>(mode) << 48) {}
   DataHeader* data() const { return reinterpret_cast<DataHeader*>(bits_ & ((std::uint64_t{1} << 48) - 1)); }
   AccessMode mode() const { return static_cast<AccessMode>(bits_ >> 48 & 0xff); }
+  unsigned operation() const { return static_cast<unsigned>(bits_ >> 56); }
+  void set_operation(unsigned number) { bits_ |= static_cast<std::uint64_t>(number) << 56; }
 
  private:
   std::uint64_t bits_ = 0;

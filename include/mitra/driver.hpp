@@ -2,7 +2,7 @@
 // Flow: memory manager -> [driver] -> hardware. Thread-safety: thread-safe.
 #pragma once
 
-#include <cstddef>
+#include <memory>
 #include <string_view>
 
 #include <mitra/machine.hpp>
@@ -23,5 +23,8 @@ class Driver {
   /// Seconds since the driver began: a monotonic clock, or a virtual one.
   virtual Seconds now() const noexcept = 0;
 };
+
+/// Cores of this machine. Defined in backends/cpu.
+std::unique_ptr<Driver> make_cpu_driver();
 
 }  // namespace mitra

@@ -2,6 +2,7 @@
 // Flow: application -> [Runtime] -> engine. Thread-safety: thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <mitra/data.hpp>
 #include <mitra/detail/submission.hpp>
 #include <mitra/engine.hpp>
+#include <mitra/error.hpp>
 #include <mitra/recorded_graph.hpp>
 #include <mitra/task.hpp>
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <mitra/detail/task_header.hpp>
+#include <mitra/task.hpp>
 
 namespace mitra::detail {
 
@@ -29,6 +30,13 @@ struct GraphStorage {
   std::vector<std::unique_ptr<std::byte[]>> blocks;  ///< Accesses and closures.
   std::vector<AccessWord> accesses;  ///< Each datum of the graph once, with the strongest mode: how a replay is ordered.
   std::uint64_t engine_serial = 0;
+  std::vector<std::shared_ptr<DataHeader>> data;      ///< Kept alive by the graph.
+  TaskHeader anchor{};  ///< The nodes' parent: its block is the address of this graph.
+
+  Task last_replay;                   ///< Under the engine's replay-order lock.
+  std::atomic<bool> poisoned{false};  ///< A node of this replay failed, and successors are marked in `cancelled`.
+  std::atomic<bool> failed{false};    ///< The same, until the replay's end has been told.
+  std::vector<std::atomic<bool>> cancelled;  ///< By node; looked at only when poisoned.
 
   std::atomic<TaskHeader*> running{nullptr};     ///< The task that stands for the replay under way.
   alignas(64) std::atomic<std::uint64_t> done{0};  ///< Nodes finished in this replay.

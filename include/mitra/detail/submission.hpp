@@ -2,6 +2,7 @@
 // Flow: Runtime::submit -> [submission] -> Engine::begin/commit. Thread-safety: immutable code.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -49,7 +50,8 @@ template <class Kind, AccessMode Mode>
 decltype(auto) view_of(const ExecutionContext& context, std::size_t index) {
   DataHeader* data = context.task->access_words()[index].data();
   constexpr bool is_private = Mode == AccessMode::reduce || Mode == AccessMode::scratch;
-  void* address = data->host;
+  // Acquire: a concurrent reader may allocate the datum right now, and then this address is its first.
+  void* address = std::atomic_ref(data->host).load(std::memory_order_acquire);
   if (is_private || address == nullptr || context.node.value != 0) [[unlikely]]
     address = context.engine->address(context, index);
   if constexpr (reads_only(Mode)) {
@@ -327,7 +329,7 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
     task->kinds = static_cast<std::uint8_t>((Body::has_cpu ? 1U : 0U) | (Body::has_hip ? 2U : 0U));
     task->where() = where;
     task->name() = name;
-    AccessWord* words = task->access_words();
+    [[maybe_unused]] AccessWord* words = task->access_words();
     std::size_t next_list = static_accesses;
     if constexpr (closure_bytes != 0) {
       try {

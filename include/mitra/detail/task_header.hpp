@@ -41,6 +41,7 @@ enum TaskTrait : std::uint8_t {
   kInternal = 16,  ///< Inserted by the engine (join, fold); not one of the application's.
   kRecorded = 32,  ///< A node of a recorded graph.
   kReplay = 64,    ///< Stands for one run of a recorded graph.
+  kExtended = 128, ///< Has memory outside of its record: a large block, many edges.
 };
 
 /// `successors` holds, from the top: 16 bits of the task's id (a stale reference sees that the record was used again),
@@ -65,7 +66,7 @@ struct alignas(64) TaskHeader {
   std::uint16_t accesses;                 ///< Number of accesses in `block`.
   std::uint8_t traits;                    ///< TaskTrait bits. A running task's body may set kParent in its own.
   std::uint8_t kinds;                     ///< Bit WorkerKind: implemented there.
-  std::uint32_t index;                    ///< Recorded graphs: the node's number. Pool: the record's place.
+  std::uint32_t index;                    ///< Recorded graphs: number of predecessors. Otherwise the offset of the edge slots.
 
   AccessWord* access_words() const { return reinterpret_cast<AccessWord*>(block); }
   PackedLocation& where() const { return *reinterpret_cast<PackedLocation*>(block + 8 * accesses); }

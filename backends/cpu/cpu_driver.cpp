@@ -1,0 +1,44 @@
+// CPU workers: threads bound to cores, the host's memory, the monotonic clock.
+// Flow: engine -> [cpu driver] -> operating system. Thread-safety: thread-safe.
+#include <sched.h>
+
+#include <chrono>
+#include <new>
+
+#include <mitra/driver.hpp>
+
+namespace mitra {
+
+namespace {
+
+class CpuDriver final : public Driver {
+ public:
+  std::string_view name() const override { return "cpu"; }
+
+  bool attach(const Worker& worker) noexcept override {
+    if (worker.processor < 0) return true;
+    cpu_set_t mask;
+    CPU_ZERO(&mask);
+    CPU_SET(static_cast<std::size_t>(worker.processor), &mask);
+    return sched_setaffinity(0, sizeof mask, &mask) == 0;
+  }
+
+  void* allocate(NodeId, Bytes size) noexcept override {
+    return ::operator new(size.value, std::align_val_t(kAlignment), std::nothrow);
+  }
+  void release(NodeId, void* memory, Bytes) noexcept override { ::operator delete(memory, std::align_val_t(kAlignment)); }
+
+  Seconds now() const noexcept override {
+    return Seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
+  }
+
+ private:
+  static constexpr std::size_t kAlignment = 64;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+std::unique_ptr<Driver> make_cpu_driver() { return std::make_unique<CpuDriver>(); }
+
+}  // namespace mitra

@@ -1,0 +1,328 @@
+// From ready to released successors: policy, body, completion.
+// Flow: ready -> policy -> worker -> body -> [completion] -> ready.
+#include <algorithm>
+#include <utility>
+
+#include <mitra/error.hpp>
+
+#include "engine/native_engine.hpp"
+#include "memory/private_copies.hpp"
+
+namespace mitra::engine {
+
+using graph::datum_of;
+using graph::EdgeSlot;
+
+// ------------------------------------------------------------------------------------------------ ready
+
+void NativeEngine::make_ready(ThreadState& self, TaskHeader* task) {
+  // Relaxed: whoever cancelled the task did so before the decrement of `pending` that made it ready here.
+  if (task->successors.load(std::memory_order_relaxed) & detail::kCancelled && !(task->traits & detail::kRecorded)) [[unlikely]] {
+    if (task->traits & detail::kSignal) return give_signal(task, true);
+    task->link = self.deferred;
+    self.deferred = task;
+    return;
+  }
+  if (task->traits & (detail::kCommutes | detail::kSignal | detail::kReplay)) [[unlikely]] {
+    if (task->traits & detail::kSignal) return give_signal(task, false);
+    if (task->traits & detail::kReplay) return start_replay(self, task);
+    if (!take_commute_locks(task)) return;  // whoever holds the datum will try again for it
+  }
+  hand_to_policy(self, task);
+}
+
+void NativeEngine::hand_to_policy(ThreadState& self, TaskHeader* task) {
+  if (policy_concurrent_) {
+    policy_->ready(TaskRef(task), self.view);
+  } else {
+    detail::SpinGuard guard(policy_lock_);
+    policy_->ready(TaskRef(task), self.view);
+    policy_holds_.fetch_add(1, std::memory_order_relaxed);
+  }
+  parking_.wake_for_work();
+}
+
+TaskHeader* NativeEngine::take_from_policy(ThreadState& self) {
+  if (!self.context.worker.valid()) return nullptr;
+  if (policy_concurrent_) return policy_->next(self.context.worker, self.view).header();
+  if (policy_holds_.load(std::memory_order_relaxed) == 0) return nullptr;
+  detail::SpinGuard guard(policy_lock_);
+  TaskHeader* task = policy_->next(self.context.worker, self.view).header();
+  if (task != nullptr) policy_holds_.fetch_sub(1, std::memory_order_relaxed);
+  return task;
+}
+
+// ------------------------------------------------------------------------------------------------ commute
+
+bool NativeEngine::take_commute_locks(TaskHeader* task) {
+  // All or none, under one lock: nobody holds one datum while it waits for another, so there is no deadlock.
+  std::scoped_lock lock(commute_mutex_);
+  for (std::size_t i = 0; i < task->accesses; ++i) {
+    const detail::AccessWord word = task->access_words()[i];
+    if (word.mode() != AccessMode::commute) continue;
+    Datum& datum = datum_of(word);
+    if (datum.commute_holder == nullptr) continue;
+    datum.commute_waiters.push_back(task);
+    return false;
+  }
+  for (std::size_t i = 0; i < task->accesses; ++i)
+    if (const detail::AccessWord word = task->access_words()[i]; word.mode() == AccessMode::commute)
+      datum_of(word).commute_holder = task;
+  return true;
+}
+
+void NativeEngine::release_commute_locks(ThreadState& self, TaskHeader* task) {
+  std::vector<TaskHeader*> waiters;
+  {
+    std::scoped_lock lock(commute_mutex_);
+    for (std::size_t i = 0; i < task->accesses; ++i) {
+      const detail::AccessWord word = task->access_words()[i];
+      if (word.mode() != AccessMode::commute) continue;
+      Datum& datum = datum_of(word);
+      if (datum.commute_holder != task) continue;  // the same datum twice, or a task that never got its locks
+      datum.commute_holder = nullptr;
+      waiters.insert(waiters.end(), datum.commute_waiters.begin(), datum.commute_waiters.end());
+      datum.commute_waiters.clear();
+    }
+  }
+  for (TaskHeader* waiter : waiters) make_ready(self, waiter);  // in the order in which they came
+}
+
+// ------------------------------------------------------------------------------------------------ execution
+
+TaskHeader* NativeEngine::execute(ThreadState& self, TaskHeader* task) {
+  if (task->traits & detail::kRecorded) return execute_nodes(self, task);
+  if (self.replay_done != 0) [[unlikely]] flush_replay(self);  // somebody may be waiting for the replay's end
+  // Relaxed: a cancellation that comes now comes too late, and may as well be missed.
+  if (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) [[unlikely]]
+    return finish(self, task, true);
+  TaskHeader* const below = self.context.task;
+  self.context.task = task;
+  const bool observed = config_.watchdog > Seconds(0.0);
+  if (observed) self.running.store(task, std::memory_order_release);
+  bool failed = false;
+  const Seconds start = policy_watches_completions_ ? driver_->now() : Seconds(0.0);
+  try {
+    task->type->launch[0](*task, self.context);
+  } catch (...) {
+    fail(task, std::current_exception());
+    failed = true;
+  }
+  if (policy_watches_completions_) {
+    const Measured measured{self.context.worker, start, driver_->now() - start};
+    detail::SpinGuard guard(policy_lock_);
+    policy_->finished(TaskRef(task), measured, self.view);
+  }
+  if (observed) self.running.store(below, std::memory_order_release);
+  self.context.task = below;
+  self.executed.store(self.executed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return finish(self, task, failed);
+}
+
+void NativeEngine::fail(TaskHeader* task, std::exception_ptr thrown) {
+  std::string what = "an exception that is no std::exception";
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& e) {
+    what = e.what();
+  } catch (...) {  // the text above
+  }
+  const SourceLocation where = task->where().unpack();
+  const TaskId id(task->id.load(std::memory_order_relaxed));
+  const std::string message =
+      where.line != 0 ? detail::message("task '", task->name(), "', submitted at ", where.file, ':', where.line, ", failed: ", what)
+                      : detail::message("task '", task->name(), "' failed: ", what);
+  auto error = std::make_exception_ptr(TaskError(message, task->name(), id, where, thrown));
+  TaskHeader* parent = task->parent;
+  if (task->traits & detail::kRecorded)  // the replay's parent is meant, not the graph's anchor
+    parent = reinterpret_cast<detail::GraphStorage*>(parent->block)->running.load(std::memory_order_relaxed)->parent;
+  outcomes_.store_error(parent == nullptr ? outcomes_.root_error() : Domain::of(*parent).first_error, error);
+  outcomes_.store_failure(std::move(error));
+  outcomes_.set(id.value, Outcome::failed);
+}
+
+TaskHeader* NativeEngine::finish(ThreadState& self, TaskHeader* task, bool poisoned) {
+  if (task->traits & (detail::kPrivate | detail::kCommutes | detail::kParent)) [[unlikely]]
+    if (!release_held(self, task, poisoned)) return nullptr;  // its last child will complete it
+  return complete(self, task, poisoned);
+}
+
+/// Ends what a task held beside its record. @returns False if children still run.
+bool NativeEngine::release_held(ThreadState& self, TaskHeader* task, bool& poisoned) {
+  while (!self.loans.empty() && self.loans.back().task == task) {
+    const PrivateLoan loan = self.loans.back();
+    self.loans.pop_back();
+    if (task->access_words()[loan.access].mode() == AccessMode::reduce)
+      memory::give_reduce_copy(*loan.datum, loan.buffer);
+    else
+      memory::give_scratch(*loan.datum, loan.buffer);
+  }
+  if (task->traits & detail::kParent) {
+    Domain& domain = Domain::of(*task);
+    if (poisoned) domain.body_failed.store(true, std::memory_order_relaxed);
+    // Release: the body's effects; acquire: the children's, if this was the last.
+    if (domain.open.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
+  }
+  return true;
+}
+
+void NativeEngine::child_finished(ThreadState& self, TaskHeader* parent) {
+  // With more than 0 left the domain belongs to others again, and is not touched after the decrement.
+  const std::int64_t left = Domain::of(*parent).open.fetch_sub(1, std::memory_order_acq_rel) - 1;
+  if (left == 1) {
+    notify_waiters();  // only the body is left: it may be waiting
+  } else if (left == 0) {
+    const bool poisoned = Domain::of(*parent).body_failed.load(std::memory_order_relaxed);
+    if (TaskHeader* next = complete(self, parent, poisoned)) hand_to_policy(self, next);
+  }
+}
+
+TaskHeader* NativeEngine::complete(ThreadState& self, TaskHeader* task, bool poisoned) {
+  if (task->traits & (detail::kCommutes | detail::kParent | detail::kRecorded)) [[unlikely]] {
+    if (task->traits & detail::kParent) {
+      Domain* domain = &Domain::of(*task);
+      if (domain->first_error) {  // a child's failure that the body did not ask for is the parent's own
+        TaskHeader* parent = task->parent;
+        if (task->traits & detail::kRecorded)
+          parent = reinterpret_cast<detail::GraphStorage*>(parent->block)->running.load(std::memory_order_relaxed)->parent;
+        outcomes_.store_error(parent == nullptr ? outcomes_.root_error() : Domain::of(*parent).first_error, domain->first_error);
+        outcomes_.set(task->id.load(std::memory_order_relaxed), Outcome::failed);
+        poisoned = true;
+      }
+      delete domain;
+      task->traits &= static_cast<std::uint8_t>(~detail::kParent);
+    }
+    if (task->traits & detail::kCommutes) release_commute_locks(self, task);
+    if (task->traits & detail::kRecorded) return finish_node(self, task, poisoned);
+  }
+  if (task->type->destroy != nullptr) {
+    ++self.destroying;  // a handle whose last copy dies here cannot wait for this task
+    task->type->destroy(*task);
+    --self.destroying;
+  }
+  TaskHeader* const parent = task->parent;
+  const std::uint64_t id = task->id.load(std::memory_order_relaxed);
+  // Release: the body's effects, for those who see the task closed. Acquire: the edge slots that submitters have linked.
+  const std::uint64_t list =
+      task->successors.exchange(detail::generation_of(id) | detail::kClosed, std::memory_order_acq_rel);
+  if (list & detail::kCancelled && !poisoned) [[unlikely]] outcomes_.erase(id);  // the request came too late
+  TaskHeader* next = nullptr;
+  std::uint64_t slot = list & (detail::kSlotMask | detail::kOverflow);
+  if (slot != 0) {
+    // The list is newest first. Reversed, tasks become ready in the order of their submission.
+    std::uint64_t reversed = 0;
+    for (std::uint64_t at = slot; at != 0;) {
+      EdgeSlot* link = graph::slot_at(at);
+      const std::uint64_t following = link->next;
+      link->next = reversed;
+      reversed = at;
+      at = following;
+    }
+    for (std::uint64_t at = reversed; at != 0;) {
+      const std::uint64_t following = graph::slot_at(at)->next;  // before the release: after it the record may be gone
+      next = release_successor(self, graph::owner_of(at), task, poisoned, next);
+      at = following;
+    }
+  }
+  free_record(self, static_cast<TaskRecord*>(task));
+  // Release: wait() sees the effects of everything that this thread has finished.
+  const std::uint64_t finished = self.finished.load(std::memory_order_relaxed) + 1;
+  self.finished.store(finished, std::memory_order_release);
+  if ((finished & 63) == 0 && event_waiters_.load(std::memory_order_relaxed) != 0) [[unlikely]] notify_waiters();
+  if (parent != nullptr) [[unlikely]] child_finished(self, parent);
+  return next;
+}
+
+TaskHeader* NativeEngine::release_successor(ThreadState& self, TaskHeader* successor, const TaskHeader* by, bool poisoned,
+                                            TaskHeader* next) {
+  if (poisoned) [[unlikely]] {
+    const Outcome outcome = outcomes_.of(by->id.load(std::memory_order_relaxed));
+    outcomes_.set(successor->id.load(std::memory_order_relaxed),
+                  outcome == Outcome::cancelled_by_user ? outcome : Outcome::cancelled_by_failure);
+    successor->successors.fetch_or(detail::kCancelled, std::memory_order_relaxed);  // ordered by the decrement below
+  }
+  // With 1 left, this is the last predecessor, and nobody else will look at the counter: no read-modify-write is needed.
+  // Acquire: what the other predecessors wrote; release: what this one wrote.
+  if (successor->pending.load(std::memory_order_acquire) != 1 &&
+      successor->pending.fetch_sub(1, std::memory_order_acq_rel) != 1)
+    return next;
+  constexpr std::uint8_t kNotPlain = detail::kCommutes | detail::kSignal | detail::kReplay;
+  // The first ready successor runs next, or a later one that is more urgent.
+  if ((next == nullptr || successor->priority > next->priority) && !(successor->traits & kNotPlain) &&
+      self.context.worker.valid() && !(successor->successors.load(std::memory_order_relaxed) & detail::kCancelled) &&
+      policy_->runs_next(TaskRef(successor), self.context.worker)) {
+    if (next != nullptr) hand_to_policy(self, next);
+    return successor;
+  }
+  make_ready(self, successor);
+  return next;
+}
+
+void NativeEngine::complete_deferred(ThreadState& self) {
+  while (self.deferred != nullptr) {
+    TaskHeader* task = std::exchange(self.deferred, static_cast<TaskHeader*>(self.deferred->link));
+    const bool poisoned = (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
+    if (TaskHeader* next = complete(self, task, poisoned)) hand_to_policy(self, next);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ private copies
+
+void* NativeEngine::address(const detail::ExecutionContext& context, std::size_t access) {
+  const detail::AccessWord word = context.task->access_words()[access];
+  Datum& datum = datum_of(word);
+  if (word.mode() != AccessMode::reduce && word.mode() != AccessMode::scratch) return memory::home_address(datum, *driver_);
+  ThreadState& self = thread_state();
+  for (const PrivateLoan& loan : self.loans)
+    if (loan.task == context.task && loan.access == access) return loan.buffer;
+  void* buffer = word.mode() == AccessMode::scratch
+                     ? memory::take_scratch(datum, *driver_)
+                     : memory::take_reduce_copy(datum, *datum.operations[word.operation()].load(std::memory_order_relaxed), *driver_);
+  self.loans.push_back({context.task, access, &datum, buffer});
+  return buffer;
+}
+
+void NativeEngine::run_fold(TaskHeader& task, const detail::ExecutionContext& context) {
+  static_cast<NativeEngine*>(context.engine)->fold_reduction(task);
+}
+
+void NativeEngine::fold_reduction(TaskHeader& task) {
+  const detail::AccessWord word = task.access_words()[0];
+  Datum& datum = datum_of(word);
+  const detail::ReduceOperation& operation = *datum.operations[word.operation()].load(std::memory_order_relaxed);
+  std::vector<void*> copies = memory::take_partial_results(datum);
+  if (copies.empty()) return;
+  memory::home_address(datum, *driver_);
+  // A tree: with many copies, children fold pairs at the same time, level by level.
+  constexpr std::size_t kFoldAlone = 4;
+  while (copies.size() > kFoldAlone) {
+    const std::size_t half = copies.size() / 2;
+    for (std::size_t i = 0; i < half; ++i) {
+      struct FoldPair {
+        Datum* datum;
+        const detail::ReduceOperation* operation;
+        void *into, *from;
+      };
+      static constexpr detail::TaskType type{.launch = {[](TaskHeader& t, const detail::ExecutionContext&) {
+                                                          const auto& pair = *reinterpret_cast<FoldPair*>(t.closure());
+                                                          memory::fold_copies(*pair.datum, *pair.operation, pair.into, pair.from);
+                                                        },
+                                                        nullptr}};
+      ThreadState& self = thread_state();
+      TaskRecord* child = new_record(self, 0, sizeof(FoldPair));
+      child->type = &type;
+      child->priority = task.priority;
+      child->kinds = 1;
+      child->traits |= detail::kInternal;
+      child->where() = SourceLocation{"(inserted by Mitra)", 0};
+      child->name() = "fold pair";
+      ::new (child->closure()) FoldPair{&datum, &operation, copies[i], copies[copies.size() - 1 - i]};
+      publish(self, *child, nullptr);
+    }
+    wait_all();  // its own children
+    copies.resize(copies.size() - half);
+  }
+  for (void* copy : copies) memory::fold_into_datum(datum, operation, copy);
+}
+
+}  // namespace mitra::engine

@@ -1,0 +1,202 @@
+// The engine that executes on this machine: it owns every layer and connects them.
+// Flow: Runtime -> [native engine] -> dependency tracker, policy, workers, memory. Thread-safety: thread-safe.
+//
+// Where to look: submission.cpp (begin, commit), completion.cpp (execute, finish, release), waiting.cpp (worker loop, waits,
+// leases), replaying.cpp (recorded graphs), outcomes.hpp (failures, cancellation), watchdog.cpp (stuck runs).
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include <mitra/driver.hpp>
+#include <mitra/engine.hpp>
+#include <mitra/scheduling_policy.hpp>
+
+#include "engine/domain.hpp"
+#include "engine/outcomes.hpp"
+#include "engine/parking.hpp"
+#include "engine/thread_state.hpp"
+#include "graph/dependency_tracker.hpp"
+#include "graph/record_pool.hpp"
+
+namespace mitra::engine {
+
+/// Defined beside the environment, in config.cpp: the one place that writes to standard error.
+void report_to_standard_error(std::string_view text);
+
+class NativeEngine final : public Engine {
+ public:
+  explicit NativeEngine(const Config& config);
+  ~NativeEngine() override;
+
+  TaskHeader* begin(std::size_t accesses, std::size_t closure_bytes) override;
+  Task commit(TaskHeader* task, const detail::SubmitExtras* extras) override;
+  void abandon(TaskHeader* task) noexcept override;
+  void keep(std::shared_ptr<const void> state) override;
+  std::uint64_t serial() const override { return serial_; }
+
+  void wait_all() override;
+  void wait(const Task& task) override;
+  TaskStatus status(const Task& task) const override;
+  void cancel(const Task& task) override;
+
+  std::shared_ptr<detail::DataHeader> add_data(detail::DataSpec spec) override;
+  detail::Lease begin_lease(detail::AccessWord access, SourceLocation where) override;
+  void end_lease(const detail::Lease& lease) noexcept override;
+  void rebind(detail::DataHeader* data, void* host) override;
+  void* address(const detail::ExecutionContext& context, std::size_t access) override;
+
+  void begin_recording() override;
+  std::shared_ptr<detail::GraphStorage> end_recording() override;
+  void discard_recording() noexcept override;
+  Task replay(const std::shared_ptr<detail::GraphStorage>& graph, SourceLocation where) override;
+
+  const Machine& machine() const override { return machine_; }
+  const Config& config() const override { return config_; }
+  Statistics statistics() const override;
+  Seconds now() const { return driver_->now(); }
+  void wake_worker(WorkerId worker);
+
+ private:
+  friend class EdgeSink;
+  friend class WorkerView;
+
+  // --- threads (threads.cpp) ---
+  ThreadState& thread_state() {
+    const ThreadCache& cache = thread_cache;
+    if (cache.serial == serial_) [[likely]] return *cache.state;
+    return find_thread_state();
+  }
+  ThreadState& find_thread_state();
+  void worker_main(ThreadState& self);
+  void stop_threads() noexcept;
+
+  // --- submission (submission.cpp) ---
+  void make_room(ThreadState& self);
+  void validate(TaskHeader& task, const detail::SubmitExtras* extras);
+  void check_parent_declares(const TaskHeader& parent, detail::AccessWord access) const;
+  DependencyState& state_for(Datum& datum, TaskHeader* parent) MITRA_REQUIRES(submission_lock_);
+  /// Inserts an empty task, or a fold, after `members`. @returns It, as a predecessor for what follows.
+  Member insert_internal(ThreadState& self, TaskHeader* parent, const detail::TaskType& type, Datum* datum,
+                         DependencyState& members) MITRA_REQUIRES(submission_lock_);
+  TaskRecord* new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes);
+  void free_record(ThreadState& self, TaskRecord* record) noexcept;
+  Task publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras);
+
+  // --- readiness and completion (completion.cpp) ---
+  void make_ready(ThreadState& self, TaskHeader* task);
+  void hand_to_policy(ThreadState& self, TaskHeader* task);
+  TaskHeader* take_from_policy(ThreadState& self);
+  TaskHeader* execute(ThreadState& self, TaskHeader* task);
+  /// The body is over. @returns A successor to run next on this worker, or null.
+  TaskHeader* finish(ThreadState& self, TaskHeader* task, bool poisoned);
+  TaskHeader* complete(ThreadState& self, TaskHeader* task, bool poisoned);
+  TaskHeader* release_successor(ThreadState& self, TaskHeader* successor, const TaskHeader* by, bool poisoned, TaskHeader* next);
+  bool release_held(ThreadState& self, TaskHeader* task, bool& poisoned);
+  void child_finished(ThreadState& self, TaskHeader* parent);
+  void complete_deferred(ThreadState& self);
+  void fail(TaskHeader* task, std::exception_ptr thrown);
+  bool take_commute_locks(TaskHeader* task);
+  void release_commute_locks(ThreadState& self, TaskHeader* task);
+  void fold_reduction(TaskHeader& task);
+  static void run_fold(TaskHeader& task, const detail::ExecutionContext& context);
+
+  // --- waiting (waiting.cpp) ---
+  TaskHeader* find_work(ThreadState& self);
+  template <class Predicate>
+  void help_until(ThreadState& self, Predicate&& done);
+  /// Spins, then sleeps. @returns Work; null once `done` holds.
+  template <class Predicate>
+  TaskHeader* search(ThreadState& self, bool waits, Predicate&& done);
+  void run_chain(ThreadState& self, TaskHeader* task);
+  bool claim_worker_role(ThreadState& self);
+  void release_worker_role(ThreadState& self);
+  std::uint64_t finished_tasks() const;
+  bool drained() const;
+  /// Lets those who sleep until something has finished look again. Costs one instruction if nobody does.
+  void notify_waiters();
+  void wait_children(ThreadState& self);
+  void help_out();  // until all tasks are over, whatever became of them
+  TaskRecord* signal_task(ThreadState& self, Waiter& waiter, std::size_t accesses, SourceLocation where, const char* name);
+  void give_signal(TaskHeader* task, bool poisoned);
+  /// Sleeps without being a worker.
+  template <class Predicate>
+  void sleep_apart(ThreadState& self, Predicate&& done);
+  /// The last handle is gone: waits for the datum's tasks where that can end, keeps it until they are done otherwise.
+  void forget_data(Datum* datum) noexcept;
+  bool in_use(const Datum& datum);
+  void free_retired_data();
+  friend struct DatumDeleter;
+
+  // --- recorded graphs (replaying.cpp) ---
+  Task record_commit(ThreadState& self, TaskHeader* task, const detail::SubmitExtras* extras);
+  void start_replay(ThreadState& self, TaskHeader* task);
+  TaskHeader* execute_nodes(ThreadState& self, TaskHeader* node);
+  TaskHeader* finish_node(ThreadState& self, TaskHeader* node, bool poisoned);
+  bool claim_roots(ThreadState& self);
+  void flush_replay(ThreadState& self);
+  void node_done(ThreadState& self, detail::GraphStorage& graph, std::uint64_t count);
+
+  // --- watchdog (watchdog.cpp) ---
+  void watchdog_main();
+  std::string describe_stall();
+
+  const Config config_;
+  const std::uint64_t serial_;
+  std::unique_ptr<Driver> driver_;
+  Machine machine_;
+  std::unique_ptr<SchedulingPolicy> policy_;
+  bool policy_concurrent_ = false, policy_watches_submissions_ = false, policy_watches_completions_ = false;
+  std::size_t window_ = 0;
+  unsigned spins_ = 0;
+
+  RecordPool pool_;
+  Parking parking_;
+  Outcomes outcomes_;
+
+  // Submission: one at a time, so that two tasks meet in the same order on every datum.
+  alignas(64) detail::SpinLock submission_lock_;
+  std::atomic<std::uint64_t> next_id_{0};        // written under the lock
+  std::atomic<std::uint64_t> finished_seen_{0};  // finished_tasks() when somebody last asked
+  ThreadState* role_holder_ MITRA_GUARDED_BY(submission_lock_) = nullptr;  // the thread that is worker 0
+  std::atomic<bool> role_busy_{false};  // it executes, the role cannot go to another; written under the lock
+
+  alignas(64) detail::SpinLock policy_lock_;    // for policies that are not concurrent()
+  std::atomic<std::int64_t> policy_holds_{0};  // tasks in such a policy
+
+  alignas(64) std::atomic<int> event_waiters_{0};  // threads that sleep in a wait, or are about to
+  std::atomic<bool> stopping_{false};
+  std::atomic<int> replays_running_{0};
+
+  std::mutex commute_mutex_;
+  std::mutex waiters_mutex_;
+  std::vector<ThreadState*> waiters_;  // the same threads; under waiters_mutex_
+  std::mutex replay_order_mutex_;
+  std::mutex replays_mutex_;
+  std::vector<detail::GraphStorage*> replays_;  // with roots left to hand out; under replays_mutex_
+
+  mutable std::mutex threads_mutex_;
+  std::vector<std::unique_ptr<ThreadState>> workers_;  // of the engine's own threads: workers 1, 2, ...
+  std::unordered_map<std::thread::id, std::unique_ptr<ThreadState>> external_;  // under threads_mutex_
+  std::atomic<ThreadState*> external_list_{nullptr};                            // the same, for readers
+  std::vector<std::thread> threads_;
+
+  std::mutex keep_mutex_;
+  std::vector<std::shared_ptr<const void>> kept_;
+  std::unordered_set<Datum*> data_;  // all that have handles or wait in retired_; under keep_mutex_
+  std::vector<Datum*> retired_;      // without handles, perhaps in use; under keep_mutex_
+
+  std::thread watchdog_;
+  std::mutex watchdog_mutex_;
+  std::condition_variable watchdog_wake_;
+};
+
+}  // namespace mitra::engine

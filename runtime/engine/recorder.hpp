@@ -1,0 +1,64 @@
+// Takes submissions and keeps them as a graph.
+// Flow: Runtime::record -> [recorder] -> graph storage -> replay. Thread-safety: the recording thread.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include <mitra/detail/graph_storage.hpp>
+#include <mitra/engine.hpp>
+#include <mitra/task.hpp>
+
+#include "graph/dependency_tracker.hpp"
+
+namespace mitra::engine {
+
+/// Ids of recorded nodes have this bit, so that they are never taken for the id of a live task.
+inline constexpr std::uint64_t kNodeBit = std::uint64_t{1} << 62;
+
+class Recorder {
+ public:
+  /// @param fold_type  The engine's body for the folds of reductions.
+  Recorder(std::uint64_t engine_serial, const detail::TaskType& fold_type)
+      : fold_type_(fold_type), graph_(std::make_shared<detail::GraphStorage>()) {
+    graph_->engine_serial = engine_serial;
+  }
+  ~Recorder();
+
+  detail::TaskHeader* begin(std::size_t accesses, std::size_t closure_bytes);
+  /// The task last begun is complete: infers what it follows. @returns Its number.
+  std::size_t add(const detail::SubmitExtras* extras);
+  /// The task last begun is to be forgotten. @param built  Its closure was constructed.
+  void drop_last(bool built);
+  std::shared_ptr<detail::GraphStorage> finish();
+
+  // What the dependency tracker asks of its sink; members' ids are node numbers.
+  void edge(const graph::Member& predecessor);
+  bool finished(const graph::Member&) const { return false; }
+  graph::Member join(graph::DependencyState& members);
+  graph::Member fold(graph::Datum& datum, graph::DependencyState& members);
+
+ private:
+  struct Draft {
+    detail::TaskHeader header;
+    std::vector<std::uint32_t> predecessors;
+  };
+  std::byte* new_block(std::size_t bytes);
+  graph::Member insert(const detail::TaskType& type, const char* name, graph::Datum* datum, graph::DependencyState& members);
+  void note_access(detail::AccessWord word);
+
+  const detail::TaskType& fold_type_;
+  std::shared_ptr<detail::GraphStorage> graph_;
+  std::deque<Draft> drafts_;        // in order; the last may be under construction
+  std::vector<Draft*> order_;       // complete ones, by number
+  Draft* current_ = nullptr;        // the one that receives edges
+  Draft* open_ = nullptr;           // begun, not yet added
+  std::unordered_map<graph::Datum*, graph::DependencyState> states_;
+  std::unordered_map<graph::Datum*, std::size_t> seen_;  // index into graph_->accesses
+  std::size_t room_ = 0;            // bytes left in the newest block
+  std::byte* next_ = nullptr;
+};
+
+}  // namespace mitra::engine

@@ -1,0 +1,256 @@
+// Recorded graphs: taking submissions, and running them again from counters alone.
+// Flow: Runtime::record -> recorder; Runtime::replay -> [replaying] -> policy -> worker.
+//
+// A replay is one task in the dependency graph of its Runtime, with the accesses of the whole graph. When it is ready its
+// roots go to the policy; a node's last predecessor makes it ready; when all nodes are done, the task completes.
+#include <algorithm>
+#include <utility>
+
+#include <mitra/error.hpp>
+
+#include "engine/native_engine.hpp"
+#include "engine/recorder.hpp"
+
+namespace mitra::engine {
+
+using detail::GraphStorage;
+
+namespace {
+
+GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<GraphStorage*>(node.parent->block); }
+
+/// Roots handed out at a time: a worker that finds nothing else takes some, so that starting a wide graph is shared work.
+constexpr std::size_t kRootBatch = 64;
+
+struct ReplayClosure {
+  std::shared_ptr<GraphStorage> graph;
+};
+
+void replays_do_not_run(TaskHeader&, const detail::ExecutionContext&) {}
+void destroy_replay(TaskHeader& task) noexcept {
+  std::destroy_at(std::launder(reinterpret_cast<ReplayClosure*>(task.closure())));
+}
+constexpr detail::TaskType kReplayType{.launch = {&replays_do_not_run, nullptr}, .destroy = &destroy_replay};
+
+}  // namespace
+
+// ------------------------------------------------------------------------------------------------ recording
+
+void NativeEngine::begin_recording() {
+  ThreadState& self = thread_state();
+  if (self.recorder != nullptr) throw MisuseError("record() inside of record(): one graph is recorded at a time by a thread");
+  static constexpr detail::TaskType fold_type{.launch = {&NativeEngine::run_fold, nullptr}};
+  self.recorder = std::make_unique<Recorder>(serial_, fold_type);
+}
+
+std::shared_ptr<GraphStorage> NativeEngine::end_recording() {
+  ThreadState& self = thread_state();
+  const std::unique_ptr<Recorder> recorder = std::move(self.recorder);
+  std::shared_ptr<GraphStorage> graph = recorder->finish();
+  return graph;
+}
+
+void NativeEngine::discard_recording() noexcept { thread_state().recorder.reset(); }
+
+Task NativeEngine::record_commit(ThreadState& self, TaskHeader* task, const detail::SubmitExtras* extras) {
+  try {
+    validate(*task, extras);
+    if (extras != nullptr)
+      for (const Task& before : extras->after)
+        if (before.id().valid() && (before.id().value & kNodeBit) == 0)
+          throw MisuseError(detail::message("record: '", task->name(),
+                                            "' names a task in .after that is not of the same recording; order the replay by data"));
+  } catch (...) {
+    self.recorder->drop_last(true);
+    throw;
+  }
+  return Task(this, nullptr, TaskId(self.recorder->add(extras) | kNodeBit));
+}
+
+// ------------------------------------------------------------------------------------------------ replay
+
+Task NativeEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLocation where) {
+  ThreadState& self = thread_state();
+  if (self.recorder != nullptr) throw MisuseError("replay() while a graph is being recorded: a graph holds tasks, not graphs");
+  if (graph == nullptr) throw MisuseError("replay: the graph is empty: it was never recorded, or was moved from");
+  if (graph->engine_serial != serial_) throw MisuseError("replay: the graph was recorded with another Runtime");
+  auto& task = *static_cast<TaskRecord*>(begin(graph->accesses.size(), sizeof(ReplayClosure)));
+  task.type = &kReplayType;
+  task.priority = 0;
+  task.kinds = 1;
+  task.traits |= detail::kReplay;
+  task.where() = where;
+  task.name() = "replay";
+  std::copy(graph->accesses.begin(), graph->accesses.end(), task.access_words());
+  ::new (task.closure()) ReplayClosure{graph};
+  // Two replays of one graph share its counters: the second follows the first, also where the data do not say so.
+  std::scoped_lock lock(replay_order_mutex_);
+  const Task previous = graph->last_replay;
+  const detail::SubmitExtras extras{{&previous, 1}, {}};
+  graph->last_replay = commit(&task, &extras);
+  return graph->last_replay;
+}
+
+void NativeEngine::start_replay(ThreadState& self, TaskHeader* task) {
+  GraphStorage& graph = *std::launder(reinterpret_cast<ReplayClosure*>(task->closure()))->graph;
+  graph.running.store(task, std::memory_order_relaxed);
+  graph.done.store(0, std::memory_order_relaxed);
+  graph.next_root.store(0, std::memory_order_relaxed);
+  if (graph.poisoned.load(std::memory_order_relaxed)) {
+    for (auto& flag : graph.cancelled) flag.store(false, std::memory_order_relaxed);
+    graph.poisoned.store(false, std::memory_order_relaxed);
+  }
+  if (graph.size == 0) {
+    task->link = self.deferred;
+    self.deferred = task;
+    return;
+  }
+  if (!policy_concurrent_ || graph.roots.size() <= kRootBatch) {  // such a policy orders all roots, not the first ones
+    graph.next_root.store(graph.roots.size(), std::memory_order_relaxed);
+    for (std::uint32_t root : graph.roots) make_ready(self, &graph.nodes[root]);
+    return;
+  }
+  {
+    std::scoped_lock lock(replays_mutex_);
+    replays_.push_back(&graph);
+    replays_running_.fetch_add(1, std::memory_order_release);
+  }
+  parking_.wake_for_work();
+}
+
+bool NativeEngine::claim_roots(ThreadState& self) {
+  if (!self.context.worker.valid()) return false;
+  std::scoped_lock lock(replays_mutex_);
+  if (replays_.empty()) return false;
+  GraphStorage& graph = *replays_.front();
+  const std::size_t first = graph.next_root.load(std::memory_order_relaxed);
+  const std::size_t last = std::min(first + kRootBatch, graph.roots.size());
+  graph.next_root.store(last, std::memory_order_relaxed);
+  if (last == graph.roots.size()) {  // before the roots below: with the last of them the graph may be over, and gone
+    replays_.erase(replays_.begin());
+    replays_running_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  TaskHeader* const nodes = graph.nodes.get();
+  const std::uint32_t* const roots = graph.roots.data();
+  // The graph lives on at least until this thread has handed over the last root of its batch.
+  for (std::size_t i = first; i < last; ++i) make_ready(self, &nodes[roots[i]]);
+  return true;
+}
+
+TaskHeader* NativeEngine::execute_nodes(ThreadState& self, TaskHeader* node) {
+  GraphStorage& graph = graph_of(*node);
+  if (self.replay != &graph) {
+    flush_replay(self);
+    self.replay = &graph;
+  }
+  constexpr std::uint8_t kSpecial = detail::kCommutes | detail::kPrivate | detail::kParent;
+  const bool plain = config_.watchdog <= Seconds(0.0) && !policy_watches_completions_;
+  TaskHeader* const nodes = graph.nodes.get();
+  const std::uint32_t* const edges = graph.edges.data();
+  TaskHeader* const below = self.context.task;
+  const WorkerId worker = self.context.worker;
+  std::uint64_t executed = 0;
+  auto count = [&] {
+    self.context.task = below;
+    self.executed.store(self.executed.load(std::memory_order_relaxed) + executed, std::memory_order_relaxed);
+  };
+  for (;;) {
+    bool poisoned = graph.poisoned.load(std::memory_order_relaxed) &&
+                    graph.cancelled[static_cast<std::size_t>(node - nodes)].load(std::memory_order_relaxed);
+    if (!poisoned) {
+      self.context.task = node;
+      ++executed;
+      if (!plain) self.running.store(node, std::memory_order_release);
+      const Seconds start = plain ? Seconds(0.0) : driver_->now();
+      try {
+        node->type->launch[0](*node, self.context);
+      } catch (...) {
+        fail(node, std::current_exception());
+        poisoned = true;
+      }
+      if (!plain) {
+        self.running.store(below, std::memory_order_release);
+        if (policy_watches_completions_) {
+          const Measured measured{worker, start, driver_->now() - start};
+          detail::SpinGuard guard(policy_lock_);
+          policy_->finished(TaskRef(node), measured, self.view);
+        }
+      }
+    }
+    if (poisoned || (node->traits & kSpecial) != 0 || self.replay != &graph) [[unlikely]] {
+      // A nested wait may have run nodes of other graphs in between.
+      count();
+      if (self.replay != &graph) {
+        flush_replay(self);
+        self.replay = &graph;
+      }
+      return finish(self, node, poisoned);
+    }
+    // The fast path: counters, and the first ready successor runs next. `done` is counted when this worker runs dry.
+    ++self.replay_done;
+    const std::uint64_t range = node->successors.load(std::memory_order_relaxed);
+    const std::uint32_t* const first = edges + (range >> 32);
+    const std::uint32_t* const last = first + (range & 0xffffffffU);
+    TaskHeader* next = nullptr;
+    for (const std::uint32_t* edge = first; edge != last; ++edge) {
+      TaskHeader* successor = &nodes[*edge];
+      // As in release_successor: with 1 left nobody else looks at the counter. It is set for the next replay at once.
+      if (successor->pending.load(std::memory_order_acquire) != 1 &&
+          successor->pending.fetch_sub(1, std::memory_order_acq_rel) != 1)
+        continue;
+      if (successor->index != 1) successor->pending.store(static_cast<std::int32_t>(successor->index), std::memory_order_relaxed);
+      if ((next == nullptr || successor->priority > next->priority) && !(successor->traits & detail::kCommutes) &&
+          policy_->runs_next(TaskRef(successor), worker)) {
+        if (next != nullptr) hand_to_policy(self, next);
+        next = successor;
+      } else {
+        make_ready(self, successor);
+      }
+    }
+    if (next == nullptr) {
+      count();
+      return nullptr;
+    }
+    node = next;
+  }
+}
+
+/// The long way: of a node that failed, was cancelled, held something, or had children.
+TaskHeader* NativeEngine::finish_node(ThreadState& self, TaskHeader* node, bool poisoned) {
+  GraphStorage& graph = graph_of(*node);
+  TaskHeader* const nodes = graph.nodes.get();
+  const std::uint64_t range = node->successors.load(std::memory_order_relaxed);
+  for (std::uint64_t e = range >> 32, end = e + (range & 0xffffffffU); e != end; ++e) {
+    const std::uint32_t number = graph.edges[e];
+    TaskHeader* successor = &nodes[number];
+    if (poisoned) {
+      graph.cancelled[number].store(true, std::memory_order_relaxed);  // ordered by the decrement below
+      graph.poisoned.store(true, std::memory_order_relaxed);
+    }
+    if (successor->pending.fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
+    successor->pending.store(static_cast<std::int32_t>(successor->index), std::memory_order_relaxed);
+    make_ready(self, successor);
+  }
+  if (poisoned) graph.failed.store(true, std::memory_order_relaxed);
+  node_done(self, graph, 1);
+  return nullptr;
+}
+
+void NativeEngine::flush_replay(ThreadState& self) {
+  const std::uint64_t count = std::exchange(self.replay_done, 0);
+  if (count != 0) node_done(self, *self.replay, count);
+  self.replay = nullptr;
+}
+
+void NativeEngine::node_done(ThreadState& self, GraphStorage& graph, std::uint64_t count) {
+  TaskHeader* const task = graph.running.load(std::memory_order_relaxed);
+  // After this addition the graph may be over, unless it is this thread that ends it.
+  const std::size_t size = graph.size;
+  if (graph.done.fetch_add(count, std::memory_order_acq_rel) + count != size) return;
+  const bool failed = graph.failed.exchange(false, std::memory_order_relaxed);
+  if (failed) outcomes_.set(task->id.load(std::memory_order_relaxed), Outcome::failed);
+  if (TaskHeader* next = complete(self, task, failed)) hand_to_policy(self, next);
+  if (self.deferred != nullptr) complete_deferred(self);
+}
+
+}  // namespace mitra::engine

@@ -1,0 +1,34 @@
+// The parts of the front door that need an engine behind them.
+// Flow: Runtime -> [runtime.cpp] -> native engine.
+#include <mitra/runtime.hpp>
+
+#include <mitra/error.hpp>
+
+#include "engine/native_engine.hpp"
+
+namespace mitra {
+
+namespace {
+
+std::unique_ptr<Engine> make_engine(const Config& config) {
+  if (config.backend == "native") return std::make_unique<engine::NativeEngine>(config);
+  throw ConfigError(detail::message("unknown backend '", config.backend, "'; known: native (set by MITRA_BACKEND)"));
+}
+
+}  // namespace
+
+Runtime::Runtime() : Runtime(Config::from_environment()) {}
+Runtime::Runtime(const Config& config) : engine_(make_engine(config)) {}
+Runtime::Runtime(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+Runtime::~Runtime() = default;
+Runtime::Runtime(Runtime&&) noexcept = default;
+
+TaskStatus Task::status() const { return engine_ == nullptr ? TaskStatus::done : engine_->status(*this); }
+void Task::wait() const {
+  if (engine_ != nullptr) engine_->wait(*this);
+}
+void Task::cancel() const {
+  if (engine_ != nullptr) engine_->cancel(*this);
+}
+
+}  // namespace mitra

@@ -1,0 +1,281 @@
+// From begin() to a task that hangs in the graph, or is ready.
+// Flow: Runtime::submit -> [submission] -> dependency tracker -> ready.
+#include <algorithm>
+#include <utility>
+
+#include <mitra/error.hpp>
+
+#include "engine/edge_sink.hpp"
+#include "engine/native_engine.hpp"
+#include "engine/recorder.hpp"
+
+namespace mitra::engine {
+
+using detail::AccessWord;
+using graph::datum_of;
+using graph::kSubmissionGuard;
+using graph::OverflowBlock;
+
+// ------------------------------------------------------------------------------------------------ records
+
+TaskRecord* NativeEngine::new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes) {
+  TaskRecord* record = pool_.take(self.cache);
+  const std::size_t size = (detail::block_prefix(accesses) + closure_bytes + 7) & ~std::size_t{7};
+  if (size <= TaskRecord::kAreaBytes) [[likely]] {
+    record->block = record->area;
+    record->index = static_cast<std::uint32_t>(TaskRecord::kAreaOffset + size);
+    record->traits = 0;
+  } else {
+    try {
+      record->heap_block = static_cast<std::byte*>(::operator new(size));
+    } catch (...) {
+      pool_.give(self.cache, record);
+      throw;
+    }
+    record->overflow = nullptr;
+    record->block = record->heap_block;
+    record->index = static_cast<std::uint32_t>(TaskRecord::kAreaOffset);
+    record->traits = detail::kExtended;
+  }
+  record->accesses = static_cast<std::uint16_t>(accesses);
+  record->parent = self.context.task;
+  return record;
+}
+
+void NativeEngine::free_record(ThreadState& self, TaskRecord* record) noexcept {
+  if (record->traits & detail::kExtended) {
+    ::operator delete(record->heap_block);
+    for (OverflowBlock* block = record->overflow; block != nullptr;) delete std::exchange(block, block->next_block);
+  }
+  pool_.give(self.cache, record);
+}
+
+graph::EdgeSlot* EdgeSink::take_overflow_slot(std::uint64_t& bits) {
+  if (!(task_.traits & detail::kExtended)) {
+    task_.traits |= detail::kExtended;
+    task_.heap_block = nullptr;
+    task_.overflow = nullptr;
+  }
+  if (task_.overflow == nullptr || overflow_used_ == OverflowBlock::kSlots) {
+    task_.overflow = new OverflowBlock{&task_, task_.overflow, {}};
+    overflow_used_ = 0;
+  }
+  EdgeSlot* slot = &task_.overflow->slots[overflow_used_++];
+  bits = reinterpret_cast<std::uint64_t>(slot) | detail::kOverflow;
+  return slot;
+}
+
+void EdgeSink::inherit_outcome(std::uint64_t predecessor) {
+  const Outcome outcome = engine_.outcomes_.of(predecessor);
+  if (outcome == Outcome::none) return;
+  const std::uint64_t id = task_.id.load(std::memory_order_relaxed);
+  engine_.outcomes_.set(id, std::min(outcome, Outcome::cancelled_by_failure));
+  task_.successors.fetch_or(detail::kCancelled, std::memory_order_relaxed);  // read after `pending`, which orders it
+}
+
+// ------------------------------------------------------------------------------------------------ begin
+
+TaskHeader* NativeEngine::begin(std::size_t accesses, std::size_t closure_bytes) {
+  ThreadState& self = thread_state();
+  if (self.recorder != nullptr) [[unlikely]] return self.recorder->begin(accesses, closure_bytes);
+  if (accesses > 0xffff) throw MisuseError(detail::message("submit: a task has at most 65535 accesses, not ", accesses));
+  if (next_id_.load(std::memory_order_relaxed) - finished_seen_.load(std::memory_order_relaxed) >= window_) [[unlikely]]
+    make_room(self);
+  return new_record(self, accesses, closure_bytes);
+}
+
+void NativeEngine::abandon(TaskHeader* task) noexcept {
+  ThreadState& self = thread_state();
+  if (self.recorder != nullptr) return;  // the recorder frees its blocks itself
+  free_record(self, static_cast<TaskRecord*>(task));
+}
+
+// ------------------------------------------------------------------------------------------------ checks
+
+void NativeEngine::check_parent_declares(const TaskHeader& parent, AccessWord access) const {
+  const Datum& datum = datum_of(access);
+  if (datum.registered_in == parent.id.load(std::memory_order_relaxed) || access.mode() == AccessMode::scratch) return;
+  for (std::size_t i = 0; i < parent.accesses; ++i) {
+    const AccessWord declared = parent.access_words()[i];
+    if (declared.data() != &datum) continue;
+    const AccessMode mode = declared.mode();
+    if (mode == AccessMode::write || mode == AccessMode::readwrite || mode == AccessMode::commute) return;
+    if (mode == AccessMode::read && reads_only(access.mode())) return;
+    throw MisuseError(detail::message("task '", parent.name(), "' submits a child that accesses ", datum.label(), " with ",
+                                      to_string(access.mode()), "(), but has declared only ", to_string(mode),
+                                      "() itself; declare the parent's access with readwrite()"));
+  }
+  throw MisuseError(detail::message("task '", parent.name(), "' submits a child that accesses ", datum.label(),
+                                    ", which it has not declared itself: the child could wait for a task that waits for its "
+                                    "parent; declare the access on the parent, too"));
+}
+
+void NativeEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) {
+  AccessWord* words = task.access_words();
+  bool special = false;
+  for (std::size_t i = 0; i < task.accesses; ++i) {
+    const detail::DataHeader* data = words[i].data();
+    if (data == nullptr)
+      throw MisuseError(detail::message("submit '", task.name(), "': access ", i,
+                                        " has no datum: its handle is empty or was moved from"));
+    if (data->engine != this) [[unlikely]]
+      throw MisuseError(detail::message("submit '", task.name(), "': ", datum_of(words[i]).label(),
+                                        data->engine == nullptr ? " was registered with a Runtime that has ended"
+                                                                : " was registered with another Runtime",
+                                        "; register it with this one"));
+    special |= words[i].mode() >= AccessMode::commute;
+    if (task.parent != nullptr) check_parent_declares(*task.parent, words[i]);
+  }
+  if (special) [[unlikely]] {
+    for (std::size_t i = 0; i < task.accesses; ++i) {
+      const AccessMode mode = words[i].mode();
+      if (mode == AccessMode::commute) task.traits |= detail::kCommutes;
+      if (mode == AccessMode::reduce || mode == AccessMode::scratch) task.traits |= detail::kPrivate;
+      if (mode == AccessMode::reduce) {
+        detail::SpinGuard guard(submission_lock_);
+        words[i].set_operation(datum_of(words[i]).operation_number(extras->operations[i]));
+      }
+      if (mode != AccessMode::commute && mode != AccessMode::reduce) continue;
+      for (std::size_t j = 0; j < task.accesses; ++j)
+        if (j != i && words[j].data() == words[i].data() && (words[j].mode() != mode || mode == AccessMode::reduce))
+          throw MisuseError(detail::message("submit '", task.name(), "': ", datum_of(words[i]).label(), " is accessed with ",
+                                            to_string(mode), "() and a second time with ", to_string(words[j].mode()),
+                                            "() by the same task; use readwrite() alone"));
+    }
+  }
+  if (extras != nullptr) {
+    for (const Task& before : extras->after) {
+      if (before.header() == nullptr) continue;
+      if (before.engine() != this)
+        throw MisuseError(detail::message("submit '", task.name(), "': .after names a task of another Runtime"));
+      for (const TaskHeader* ancestor = task.parent; ancestor != nullptr; ancestor = ancestor->parent)
+        if (before.header() == ancestor && before.id() == TaskId(ancestor->id.load(std::memory_order_relaxed)))
+          throw MisuseError(detail::message("submit '", task.name(), "': .after names '", ancestor->name(),
+                                            "', whose completion waits for this child: a cycle"));
+    }
+  }
+  if ((task.kinds & 1U) == 0 && !(task.traits & detail::kSignal)) [[unlikely]] {
+    std::string have;
+    for (const WorkerClass& c : machine_.classes)
+      have += (have.empty() ? "" : ", ") + std::to_string(c.workers.size()) + " x " + to_string(c.kind);
+    throw SubmitError(detail::message("submit '", task.name(), "': no worker of this machine implements the codelet (workers: ",
+                                      have, "); give it a .cpu implementation"));
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ commit
+
+DependencyState& NativeEngine::state_for(Datum& datum, TaskHeader* parent) {
+  return parent == nullptr ? datum.root : Domain::of(*parent).states[&datum];
+}
+
+Task NativeEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) {
+  ThreadState& self = thread_state();
+  if (self.recorder != nullptr) [[unlikely]] return record_commit(self, header, extras);
+  auto& task = *static_cast<TaskRecord*>(header);
+  try {
+    validate(task, extras);
+  } catch (...) {
+    if (task.type->destroy != nullptr) task.type->destroy(task);
+    free_record(self, &task);
+    throw;
+  }
+  return publish(self, task, extras);
+}
+
+Task NativeEngine::publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras) {
+  TaskHeader* const parent = task.parent;
+  if (parent != nullptr && !(parent->traits & detail::kParent)) {
+    parent->link = new Domain;
+    parent->traits |= detail::kParent;
+  }
+  std::uint64_t id;
+  bool ready;
+  {
+    detail::SpinGuard guard(submission_lock_);
+    id = next_id_.load(std::memory_order_relaxed);
+    task.id.store(id, std::memory_order_relaxed);
+    task.successors.store(detail::generation_of(id), std::memory_order_relaxed);
+    task.pending.store(kSubmissionGuard, std::memory_order_relaxed);
+    EdgeSink sink(*this, self, task);
+    AccessWord* words = task.access_words();
+    for (std::size_t i = 0; i < task.accesses; ++i) {
+      Datum& datum = datum_of(words[i]);
+      const detail::ReduceOperation* operation = nullptr;
+      if (words[i].mode() == AccessMode::reduce) [[unlikely]]
+        operation = datum.operations[words[i].operation()].load(std::memory_order_relaxed);
+      add_access(datum, state_for(datum, parent), words[i].mode(), operation, Member{&task, id}, sink);
+    }
+    if (extras != nullptr)
+      for (const Task& before : extras->after)
+        if (before.header() != nullptr) sink.edge({before.header(), before.id().value});
+    // Joins and folds took ids of their own, before this task became known to anybody: its id stays the smaller one.
+    next_id_.store(std::max(next_id_.load(std::memory_order_relaxed), id) + 1, std::memory_order_relaxed);
+    if (parent != nullptr) Domain::of(*parent).open.fetch_add(1, std::memory_order_relaxed);
+    if (policy_watches_submissions_) {
+      detail::SpinGuard policy_guard(policy_lock_);
+      policy_->submitted(TaskRef(&task), self.view);
+    }
+    const std::int32_t edges = sink.edges();
+    // Acquire: predecessors that have finished meanwhile have released what they wrote.
+    ready = edges == 0 ||
+            task.pending.fetch_sub(kSubmissionGuard - edges, std::memory_order_acq_rel) == kSubmissionGuard - edges;
+    // An application thread is worker 0 only as long as the lock says so.
+    if (ready && !self.worker_thread) {
+      make_ready(self, &task);
+      ready = false;
+    }
+  }
+  if (ready) make_ready(self, &task);
+  if (self.deferred != nullptr) [[unlikely]] complete_deferred(self);
+  return Task(this, &task, TaskId(id));
+}
+
+Member NativeEngine::insert_internal(ThreadState& self, TaskHeader* parent, const detail::TaskType& type, Datum* datum,
+                                     DependencyState& members) {
+  TaskRecord& task = *new_record(self, datum == nullptr ? 0 : 1, 0);
+  task.parent = parent;
+  task.type = &type;
+  task.priority = 0;
+  task.kinds = 1;
+  task.traits |= detail::kInternal;
+  if (datum != nullptr) {
+    task.access_words()[0] = AccessWord(datum, AccessMode::readwrite);
+    task.access_words()[0].set_operation(datum->operation_number(members.operation));
+  }
+  task.where() = SourceLocation{"(inserted by Mitra)", 0};
+  task.name() = datum == nullptr ? "join" : "fold";
+  const std::uint64_t id = next_id_.load(std::memory_order_relaxed) + 1;  // the task under way has the next one itself
+  next_id_.store(id, std::memory_order_relaxed);
+  task.id.store(id, std::memory_order_relaxed);
+  task.successors.store(detail::generation_of(id), std::memory_order_relaxed);
+  task.pending.store(kSubmissionGuard, std::memory_order_relaxed);
+  if (parent != nullptr) Domain::of(*parent).open.fetch_add(1, std::memory_order_relaxed);
+  EdgeSink sink(*this, self, task);
+  for (std::uint32_t i = 0; i < members.count; ++i) sink.edge(members.member(i));
+  if (members.count == 0 && members.previous.task != nullptr) sink.edge(members.previous);
+  const std::int32_t edges = sink.edges();
+  const bool ready =
+      edges == 0 || task.pending.fetch_sub(kSubmissionGuard - edges, std::memory_order_acq_rel) == kSubmissionGuard - edges;
+  const Member result{&task, id};
+  if (ready) make_ready(self, &task);
+  return result;
+}
+
+namespace {
+
+void run_nothing(TaskHeader&, const detail::ExecutionContext&) {}
+constexpr detail::TaskType kJoinType{.launch = {&run_nothing, nullptr}};
+
+}  // namespace
+
+Member EdgeSink::join(DependencyState& members) {
+  return engine_.insert_internal(self_, task_.parent, kJoinType, nullptr, members);
+}
+
+Member EdgeSink::fold(Datum& datum, DependencyState& members) {
+  static constexpr detail::TaskType fold_type{.launch = {&NativeEngine::run_fold, nullptr}};
+  return engine_.insert_internal(self_, task_.parent, fold_type, &datum, members);
+}
+
+}  // namespace mitra::engine

@@ -1,0 +1,98 @@
+// What each thread that touches an engine has of its own: worker threads, and threads of the application.
+// Flow: engine. Thread-safety: its own thread, but for the members that say otherwise.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <mitra/detail/task_header.hpp>
+#include <mitra/scheduling_policy.hpp>
+
+#include "engine/parking.hpp"
+#include "graph/datum.hpp"
+#include "graph/record_pool.hpp"
+
+namespace mitra::engine {
+
+using detail::TaskHeader;
+using graph::Datum;
+using graph::DependencyState;
+using graph::Member;
+using graph::RecordPool;
+using graph::TaskRecord;
+
+class NativeEngine;
+class Recorder;
+struct ThreadState;
+
+/// The view of the scheduler that belongs to one thread.
+class WorkerView final : public SchedulerView {
+ public:
+  WorkerView(NativeEngine& engine, ThreadState& self, std::uint64_t seed) : engine_(engine), self_(self), random_(seed) {}
+  const Machine& machine() const override;
+  WorkerId self() const override;
+  Seconds now() const override;
+  std::uint64_t random() override {  // xorshift64*, Marsaglia 2003 and Vigna 2016
+    random_ ^= random_ >> 12;
+    random_ ^= random_ << 25;
+    random_ ^= random_ >> 27;
+    return random_ * 0x2545F4914F6CDD1DULL;
+  }
+  std::optional<Estimate> estimate(TaskRef, ClassId) override { return std::nullopt; }  // no model knows this machine yet
+  Bytes bytes_missing(TaskRef, NodeId) override { return Bytes(0); }                    // one memory: all data are there
+  std::optional<Seconds> transfer_time(TaskRef, NodeId) override { return Seconds(0.0); }
+  void wake(WorkerId worker) override;
+
+ private:
+  NativeEngine& engine_;
+  ThreadState& self_;
+  std::uint64_t random_;
+};
+
+/// A private buffer in the hands of a running task.
+struct PrivateLoan {
+  TaskHeader* task;
+  std::size_t access;
+  Datum* datum;
+  void* buffer;
+};
+
+/// A thread that waits for one event: the task that stands for it has become ready.
+struct Waiter {
+  std::atomic<int> state{0};  ///< 0: not yet; 1: ready; 2: ready, but what it follows failed.
+};
+
+struct alignas(128) ThreadState {
+  ThreadState(NativeEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed);
+
+  detail::ExecutionContext context;  ///< `worker` is not valid() while an application thread is not worker 0.
+  const bool worker_thread;          ///< Started by the engine; otherwise a thread of the application.
+  int destroying = 0;                ///< It is in the destructor of a task's closure.
+  int leases = 0;                    ///< Acquired data that it holds outside of tasks.
+  TaskHeader* deferred = nullptr;    ///< Ready tasks without a body to run, linked: cancelled ones, empty replays.
+  detail::GraphStorage* replay = nullptr;  ///< Where it has finished nodes that `done` does not count yet,
+  std::uint64_t replay_done = 0;           ///< and how many.
+  std::unique_ptr<Recorder> recorder;
+  graph::RecordCache cache;
+  std::vector<PrivateLoan> loans;
+  WorkerView view;
+
+  // Read by others.
+  alignas(64) std::atomic<std::uint64_t> finished{0};  ///< Tasks completed, written by this thread alone.
+  std::atomic<std::uint64_t> executed{0};              ///< Bodies run.
+  std::atomic<TaskHeader*> running{nullptr};           ///< For the watchdog; kept only when there is one.
+  std::atomic<bool> sleeps_apart{false};               ///< It waits, and is no worker: Parking does not know it.
+  Parker parker;
+  ThreadState* next_external = nullptr;
+};
+
+/// The thread's state in the engine that it used last.
+struct ThreadCache {
+  std::uint64_t serial = 0;
+  ThreadState* state = nullptr;
+};
+extern thread_local constinit ThreadCache thread_cache;
+
+}  // namespace mitra::engine

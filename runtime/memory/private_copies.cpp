@@ -1,0 +1,93 @@
+#include "memory/private_copies.hpp"
+
+#include <new>
+#include <utility>
+
+namespace mitra::memory {
+
+namespace {
+
+void* allocate(graph::Datum& datum, Driver& driver) {
+  void* buffer = driver.allocate(NodeId(0), datum.shape.bytes());
+  if (buffer == nullptr) throw std::bad_alloc();
+  return buffer;
+}
+
+}  // namespace
+
+void* take_reduce_copy(graph::Datum& datum, const detail::ReduceOperation& operation, Driver& driver) {
+  {
+    std::scoped_lock lock(datum.mutex);
+    if (!datum.partial_results.empty()) {
+      void* copy = datum.partial_results.back();
+      datum.partial_results.pop_back();
+      return copy;
+    }
+  }
+  void* copy = take_scratch(datum, driver);
+  operation.initialise(copy, datum.shape.packed());
+  return copy;
+}
+
+void give_reduce_copy(graph::Datum& datum, void* copy) {
+  std::scoped_lock lock(datum.mutex);
+  datum.partial_results.push_back(copy);
+}
+
+void* take_scratch(graph::Datum& datum, Driver& driver) {
+  {
+    std::scoped_lock lock(datum.mutex);
+    if (!datum.idle_copies.empty()) {
+      void* buffer = datum.idle_copies.back();
+      datum.idle_copies.pop_back();
+      return buffer;
+    }
+  }
+  return allocate(datum, driver);
+}
+
+void give_scratch(graph::Datum& datum, void* buffer) {
+  std::scoped_lock lock(datum.mutex);
+  datum.idle_copies.push_back(buffer);
+}
+
+std::vector<void*> take_partial_results(graph::Datum& datum) {
+  std::scoped_lock lock(datum.mutex);
+  return std::exchange(datum.partial_results, {});
+}
+
+void fold_copies(graph::Datum& datum, const detail::ReduceOperation& operation, void* into, void* from) {
+  const detail::Shape packed = datum.shape.packed();
+  operation.fold(into, packed, from, packed);
+  give_scratch(datum, from);
+}
+
+void fold_into_datum(graph::Datum& datum, const detail::ReduceOperation& operation, void* copy) {
+  operation.fold(datum.host, datum.shape, copy, datum.shape.packed());
+  give_scratch(datum, copy);
+}
+
+void* home_address(graph::Datum& datum, Driver& driver) {
+  std::scoped_lock lock(datum.mutex);
+  if (datum.host == nullptr && datum.shape.bytes() > Bytes(0)) {
+    // Written once, by the first task that touches the datum; concurrent first readers take the lock. Bodies that read
+    // `host` without it are ordered after this write by their dependencies, or see null and come here.
+    std::atomic_ref(datum.host).store(allocate(datum, driver), std::memory_order_release);
+    datum.allocated_by_mitra = true;
+  }
+  return datum.host;
+}
+
+void release_all(graph::Datum& datum, Driver& driver) noexcept {
+  std::scoped_lock lock(datum.mutex);
+  for (auto* list : {&datum.idle_copies, &datum.partial_results}) {
+    for (void* buffer : *list) driver.release(NodeId(0), buffer, datum.shape.bytes());
+    list->clear();
+  }
+  if (datum.allocated_by_mitra && datum.host != nullptr) {
+    driver.release(NodeId(0), datum.host, datum.shape.bytes());
+    datum.host = nullptr;
+  }
+}
+
+}  // namespace mitra::memory

@@ -1,0 +1,14 @@
+// Flow: main -> [calls] -> command_line. Thread-safety: main thread.
+
+#include "calls.hpp"
+
+namespace mitra::tool {
+
+std::vector<std::unique_ptr<Call>> calls() {
+  std::vector<std::unique_ptr<Call>> list;
+  for (auto* make : {run_call, machine_call, schedulers_call, workloads_call, bench_overhead_call, bench_metg_call})
+    list.push_back(make());
+  return list;
+}
+
+}  // namespace mitra::tool
