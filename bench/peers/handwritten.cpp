@@ -96,6 +96,7 @@ class HandwrittenPeer final : public Peer {
   HandwrittenPeer(const Options& options, const Pattern& pattern) : pattern_(pattern) {
     for (int worker = 0; worker < options.workers; ++worker) deques_.push_back(std::make_unique<Deque>(pattern.tasks()));
     for (std::size_t worker = 1; worker < deques_.size(); ++worker) threads_.emplace_back([this, worker] { serve(worker); });
+    bind_to_core(0);
   }
 
   ~HandwrittenPeer() override {
@@ -130,6 +131,7 @@ class HandwrittenPeer final : public Peer {
 
   // Between runs the workers keep their cores: waking them would be part of the time, and this is a limit.
   void serve(std::size_t worker) {
+    bind_to_core(worker);
     std::size_t idle = 0;
     for (std::uint64_t seen = 0; !stop_;) {
       if (run_number_.load(std::memory_order_acquire) == seen) {

@@ -9,6 +9,7 @@
 #include <iostream>
 #include <sched.h>
 #include <thread>
+#include <unistd.h>
 
 namespace peer {
 namespace {
@@ -102,22 +103,13 @@ void print_line(const Description& runtime, const Options& options, std::size_t 
 // For --rate: how fast each core is just now, all busy at once and without any runtime. On a virtual machine a neighbour
 // may halve it, and nothing else shows that.
 void print_rates(int workers) {
-  cpu_set_t allowed;
-  sched_getaffinity(0, sizeof allowed, &allowed);
   std::vector<double> rates(static_cast<std::size_t>(workers));
   std::vector<std::thread> threads;
-  int cpu = -1;
-  for (double& rate : rates) {
-    do cpu = (cpu + 1) % CPU_SETSIZE;
-    while (!CPU_ISSET(cpu, &allowed));
-    threads.emplace_back([&rate, cpu] {
-      cpu_set_t one;
-      CPU_ZERO(&one);
-      CPU_SET(cpu, &one);
-      sched_setaffinity(0, sizeof one, &one);
-      rate = measure_kernel_flops_per_second();
+  for (std::size_t core = 0; core < rates.size(); ++core)
+    threads.emplace_back([&rates, core] {
+      bind_to_core(core);
+      rates[core] = measure_kernel_flops_per_second();
     });
-  }
   for (std::thread& thread : threads) thread.join();
   std::printf(R"({"kernel_flops_per_second": [)");
   for (std::size_t i = 0; i < rates.size(); ++i) std::printf("%s%.6g", i ? ", " : "", rates[i]);
@@ -140,6 +132,22 @@ void run(const Description& runtime, const Options& options) {
 }
 
 }  // namespace
+
+void bind_to_core(std::size_t number) {
+  static const std::vector<int> cores = [] {
+    cpu_set_t allowed;
+    sched_getaffinity(getpid(), sizeof allowed, &allowed);
+    std::vector<int> found;
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &allowed)) found.push_back(cpu);
+    return found;
+  }();
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cores[number % cores.size()], &one);
+  sched_setaffinity(0, sizeof one, &one);  // 0: the calling thread
+}
+
 }  // namespace peer
 
 int main(int argc, char** argv) {

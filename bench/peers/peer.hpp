@@ -103,6 +103,9 @@ void end_verification();
 double flops_per_task(const Options& options);
 double measure_kernel_flops_per_second();  ///< Of the compute kernel on the calling core, during a few milliseconds.
 
+/// Binds the calling thread to the core of that number among those the process started with, counted round.
+void bind_to_core(std::size_t number);
+
 class Stopwatch {
  public:
   Seconds elapsed() const { return std::chrono::steady_clock::now() - start_; }

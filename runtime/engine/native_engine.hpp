@@ -111,8 +111,11 @@ class NativeEngine final : public Engine {
 
   // --- waiting (waiting.cpp) ---
   TaskHeader* find_work(ThreadState& self);
+  /// Executes tasks until `done` holds, which is looked at after `patience` tasks, and whenever there is nothing to run:
+  /// its answer lies in cache lines that other workers write.
   template <class Predicate>
-  void help_until(ThreadState& self, Predicate&& done);
+  void help_until(ThreadState& self, unsigned patience, Predicate&& done);
+  static constexpr unsigned kUntilDry = ~0U;  // while there is something to run, the answer is no
   /// Spins, then sleeps. @returns Work; null once `done` holds.
   template <class Predicate>
   TaskHeader* search(ThreadState& self, bool waits, Predicate&& done);

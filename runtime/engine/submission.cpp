@@ -38,7 +38,8 @@ TaskRecord* NativeEngine::new_record(ThreadState& self, std::size_t accesses, st
     record->traits = detail::kExtended;
   }
   record->accesses = static_cast<std::uint16_t>(accesses);
-  record->parent = self.context.task;
+  // Relaxed, and atomic for Task::wait, which may hold a stale reference to this record.
+  std::atomic_ref(record->parent).store(self.context.task, std::memory_order_relaxed);
   return record;
 }
 

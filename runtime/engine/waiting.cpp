@@ -132,25 +132,28 @@ void NativeEngine::release_worker_role(ThreadState& self) {
 }
 
 template <class Predicate>
-void NativeEngine::help_until(ThreadState& self, Predicate&& done) {
+void NativeEngine::help_until(ThreadState& self, unsigned patience, Predicate&& done) {
   while (!done()) {
     if (!claim_worker_role(self)) {  // another application thread is worker 0 at the moment
       sleep_apart(self, [&] { return done() || !role_busy_.load(std::memory_order_acquire); });
       continue;
     }
-    while (!done()) {
+    unsigned run = 0;  // tasks since the last look at `done`
+    for (;;) {
       TaskHeader* task = find_work(self);
       if (task == nullptr) task = search(self, true, done);
       if (task == nullptr) break;
-      // One at a time: the wait ends when its condition holds, not when a chain of successors does.
-      while (task != nullptr) {
+      bool over = false;
+      while (task != nullptr && !over) {
         task = execute(self, task);
         if (self.deferred != nullptr) [[unlikely]] complete_deferred(self);
-        if (task != nullptr && done()) {
-          hand_to_policy(self, task);
-          break;
+        if (++run >= patience) {
+          run = 0;
+          over = done();
         }
       }
+      if (task != nullptr) hand_to_policy(self, task);  // the wait is over, the chain of successors is not
+      if (over) break;
     }
     if (self.replay_done != 0) flush_replay(self);
     release_worker_role(self);
@@ -186,7 +189,7 @@ void NativeEngine::make_room(ThreadState& self) {
     return;
   }
   const std::uint64_t wanted = submitted - window_ + window_ / 2;  // room for half a window: threads meet seldom
-  help_until(self, [&] {
+  help_until(self, 64, [&] {
     const std::uint64_t now = finished_tasks();
     if (now < wanted) return false;
     finished_seen_.store(now, std::memory_order_relaxed);
@@ -203,14 +206,14 @@ void NativeEngine::wait_all() {
   if (self.leases != 0)
     throw MisuseError(detail::message("wait() while this thread holds ", self.leases,
                                       " acquired data: tasks that need them could never finish; release the guards first"));
-  help_until(self, [&] { return drained(); });
+  help_until(self, kUntilDry, [&] { return drained(); });
   free_retired_data();
   if (outcomes_.any())
     if (std::exception_ptr error = outcomes_.clear()) std::rethrow_exception(error);
 }
 
 void NativeEngine::help_out() {
-  help_until(thread_state(), [&] { return drained(); });
+  help_until(thread_state(), kUntilDry, [&] { return drained(); });
 }
 
 void NativeEngine::wait_children(ThreadState& self) {
@@ -218,7 +221,7 @@ void NativeEngine::wait_children(ThreadState& self) {
   if (!(task->traits & detail::kParent)) return;
   Domain& domain = Domain::of(*task);
   // Acquire: the children's effects.
-  help_until(self, [&] { return domain.open.load(std::memory_order_acquire) == 1; });
+  help_until(self, 1, [&] { return domain.open.load(std::memory_order_acquire) == 1; });
   {
     detail::SpinGuard guard(submission_lock_);
     domain.states.clear();  // all have finished: later children follow nobody, and inherit nothing
@@ -247,7 +250,10 @@ void NativeEngine::wait(const Task& task) {
   if (self.recorder != nullptr) throw MisuseError("Task::wait() while a graph is being recorded: nothing runs before its replay");
   if (task.header() == nullptr) return;
   if (status(task) == TaskStatus::pending) {
-    if (self.context.task != nullptr && task.header()->parent != self.context.task)
+    // Read before the second look at the id: a record in use again has another one.
+    const TaskHeader* parent = std::atomic_ref(task.header()->parent).load(std::memory_order_acquire);
+    if (self.context.task != nullptr && parent != self.context.task &&
+        task.header()->id.load(std::memory_order_relaxed) == task.id().value)
       throw MisuseError(detail::message("task '", self.context.task->name(),
                                         "' waits for a task that is not its child: the two could wait for each other; order them "
                                         "by data or with .after"));
@@ -257,7 +263,7 @@ void NativeEngine::wait(const Task& task) {
     TaskRecord* signal = signal_task(self, waiter, 0, SourceLocation{}, "wait");
     const detail::SubmitExtras extras{{&task, 1}, {}};
     publish(self, *signal, &extras);
-    help_until(self, [&] { return waiter.state.load(std::memory_order_acquire) != 0; });
+    help_until(self, 1, [&] { return waiter.state.load(std::memory_order_acquire) != 0; });
     complete(self, signal, false);
     notify_waiters();
   }
@@ -322,7 +328,7 @@ detail::Lease NativeEngine::begin_lease(detail::AccessWord access, SourceLocatio
     throw;
   }
   const std::uint64_t id = publish(self, *task, nullptr).id().value;
-  help_until(self, [&] { return waiter.state.load(std::memory_order_acquire) != 0; });
+  help_until(self, 1, [&] { return waiter.state.load(std::memory_order_acquire) != 0; });
   if (waiter.state.load(std::memory_order_relaxed) == 2) {
     complete(self, task, true);
     if (self.deferred != nullptr) complete_deferred(self);

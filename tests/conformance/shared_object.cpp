@@ -1,0 +1,58 @@
+// Policies in shared objects: found, checked, parameterised, and run by a Runtime like those of the library.
+#include <mitra/mitra.hpp>
+#include <mitra/registry.hpp>
+#include <string>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using namespace mitra;
+using test::contains;
+
+namespace {
+
+const std::string kPlugin = MITRA_TEST_PLUGIN_DIR "/libnewest_first.so";
+
+std::vector<int> order_of_run(const std::string& scheduler) {
+  Config config;
+  config.workers = 1;
+  config.scheduler = scheduler;
+  Runtime rt(config);
+  std::vector<int> ran;
+  for (int i = 0; i < 5; ++i) rt.submit("note", [&ran, i] { ran.push_back(i); });
+  rt.wait();
+  return ran;
+}
+
+}  // namespace
+
+TEST_CASE("a Runtime runs a policy from a shared object") {
+  CHECK(order_of_run(kPlugin + ":newest_first") == std::vector<int>{4, 3, 2, 1, 0});
+  CHECK(order_of_run("eager") == std::vector<int>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("a policy from a shared object takes parameters") {
+  CHECK(order_of_run(kPlugin + ":newest_first:keep=2") == std::vector<int>{4, 3, 0, 1, 2});
+  CHECK_THROWS_WITH(make_scheduler(kPlugin + ":newest_first:keep=-1"), contains("keep=-1"));
+  CHECK_THROWS_WITH(make_scheduler(kPlugin + ":newest_first:depth=1"), contains("depth") && contains("keep"));
+}
+
+TEST_CASE("a shared object may hold several policies") {
+  CHECK_NOTHROW(make_scheduler(kPlugin + ":newest_first"));
+  CHECK_NOTHROW(make_scheduler(kPlugin + ":oldest_first"));
+  CHECK(order_of_run(kPlugin + ":oldest_first") == std::vector<int>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("a policy that the object does not have is refused by name") {
+  CHECK_THROWS_WITH(make_scheduler(kPlugin + ":missing"), contains("missing") && contains("libnewest_first.so"));
+}
+
+TEST_CASE("a policy built for another interface is refused with both numbers") {
+  CHECK_THROWS_AS(make_scheduler(MITRA_TEST_PLUGIN_DIR "/libother_abi.so:other_abi"), ConfigError);
+  CHECK_THROWS_WITH(make_scheduler(MITRA_TEST_PLUGIN_DIR "/libother_abi.so:other_abi"),
+                    contains("4294967295") && contains(std::to_string(kPolicyAbi)));
+}
+
+TEST_CASE("a policy that throws fails the construction or the run, not the process") {
+  CHECK_THROWS_WITH(order_of_run(MITRA_TEST_PLUGIN_DIR "/libthrows_in_make.so:throws_in_make"), contains("not today"));
+}
