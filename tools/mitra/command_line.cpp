@@ -20,47 +20,36 @@ std::uint64_t parse_number(const std::string& flags, const std::string& text) {
   return number;
 }
 
-template <class Target>
-constexpr bool is_list = false;
-template <class Element>
-constexpr bool is_list<std::vector<Element>> = true;
-
 void assign(const std::string&, const std::string& text, std::string& into) { into = text; }
-void assign(const std::string&, const std::string& text, std::optional<std::string>& into) { into = text; }
 void assign(const std::string& flags, const std::string& text, std::uint64_t& into) { into = parse_number(flags, text); }
-void assign(const std::string& flags, const std::string& text, std::optional<std::uint64_t>& into) {
-  into = parse_number(flags, text);
+template <class Value>
+void assign(const std::string& flags, const std::string& text, std::optional<Value>& into) {
+  assign(flags, text, into.emplace());
+}
+template <class Value>
+void assign(const std::string& flags, const std::string& text, std::vector<Value>& into) {
+  into.clear();
+  for (std::size_t start = 0, comma = 0; comma != std::string::npos; start = comma + 1) {
+    comma = text.find(',', start);
+    assign(flags, text.substr(start, comma == std::string::npos ? comma : comma - start), into.emplace_back());
+  }
 }
 
 // Every value arrives as text: CLI11 would take "-1" for a large number, and each type that it converts costs
 // seconds of compilation.
 void declare(CLI::App& app, const Option& option) {
-  std::visit(
-      [&](auto* into) {
-        using Target = std::remove_reference_t<decltype(*into)>;
-        if constexpr (std::is_same_v<Target, bool>) {
-          app.add_flag_callback(option.flags, [into] { *into = true; }, option.help)->group(option.group);
-        } else if constexpr (is_list<Target>) {
-          app.add_option_function<std::vector<std::string>>(
-                 option.flags,
-                 [into, flags = option.flags](const std::vector<std::string>& words) {
-                   into->clear();
-                   for (const std::string& word : words) assign(flags, word, into->emplace_back());
-                 },
-                 option.help)
-              ->delimiter(',')
-              ->type_name(option.value)
-              ->expected(1)
-              ->group(option.group);
-        } else {
-          app.add_option_function<std::string>(
-                 option.flags, [into, flags = option.flags](const std::string& text) { assign(flags, text, *into); },
-                 option.help)
-              ->type_name(option.value)
-              ->group(option.flags.starts_with("-") ? option.group : "Positionals");
-        }
-      },
-      option.into);
+  const std::string& flags = option.flags;
+  const auto add = [&](auto* into) {
+    if constexpr (std::is_same_v<decltype(into), bool*>) {
+      app.add_flag_callback(flags, [into] { *into = true; }, option.help)->group(option.group);
+    } else {
+      const auto take = [into, flags](const std::string& text) { assign(flags, text, *into); };
+      app.add_option_function<std::string>(flags, take, option.help)
+          ->type_name(option.value)
+          ->group(flags.starts_with("-") ? option.group : "Positionals");
+    }
+  };
+  std::visit(add, option.into);
 }
 
 std::string join(const std::vector<std::string>& words) {
