@@ -5,7 +5,7 @@
 //              +-> trsm 2,0 -+-> gemm 2,1 ---------------------+
 //                            +-> syrk 2,2 --> ...
 //
-// The kernels are the shortest ones that are right; a real code calls BLAS in their place (bench/workloads/cholesky.cpp).
+// The kernels are the shortest that are right; a real code calls BLAS instead, as bench/workloads/cholesky.cpp does.
 // Flow: this program -> Runtime::submit -> workers.
 #include <cmath>
 #include <cstddef>
@@ -45,11 +45,13 @@ void gemm(ConstBlock a, ConstBlock b, Block c) {
 void syrk(ConstBlock a, Block c) { gemm(a, a, c); }
 
 /// A symmetric positive definite matrix with a factor that is known: L(i, j) = 1 below the diagonal, and n on it.
-double factor(std::size_t i, std::size_t j, std::size_t n) { return i < j ? 0.0 : i == j ? static_cast<double>(n) : 1.0; }
+double factor(std::size_t i, std::size_t j, std::size_t n) {
+  return i < j ? 0.0 : i == j ? static_cast<double>(n) : 1.0;
+}
 void fill(Block a, std::size_t row, std::size_t column, std::size_t n) {
   for (std::size_t j = 0; j < a.cols(); ++j)
     for (std::size_t i = 0; i < a.rows(); ++i) {
-      const std::size_t r = row + i, c = column + j, common = r < c ? r : c;  // (L L^T)(r, c): `common` products of ones
+      const std::size_t r = row + i, c = column + j, common = r < c ? r : c;  // so many products of two ones
       a(i, j) = static_cast<double>(common) + factor(r, common, n) * factor(c, common, n);
     }
 }

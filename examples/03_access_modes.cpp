@@ -38,7 +38,7 @@ int main() {
   }, samples.write());
 
   for (std::size_t p = 0; p < parts; ++p) {
-    rt.submit("part", [p, bins](mitra::View<const double> v, double& partial, mitra::View<long> shared, mitra::View<long> own) {
+    rt.submit("part", [p](mitra::View<const double> v, double& partial, mitra::View<long> all, mitra::View<long> own) {
       // scratch: not initialised, gone when the task ends.
       for (long& count : own) count = 0;
       const std::size_t size = v.size() / parts;
@@ -47,7 +47,7 @@ int main() {
         ++own[static_cast<std::size_t>(v[i]) * bins / 100];
       }
       // commute: the datum itself, changed by one task at a time, whichever comes first.
-      for (std::size_t b = 0; b < bins; ++b) shared[b] += own[b];
+      for (std::size_t b = 0; b < bins; ++b) all[b] += own[b];
     }, samples.read(), sum.reduce(mitra::Sum{}), histogram.commute(), buffer.scratch());
   }
 
@@ -57,7 +57,8 @@ int main() {
   }, samples.readwrite(), sum.read());
 
   // A token gives the body no argument. These three run in this order, and their order is all that is known of them.
-  for (const char* word : {"read ", "write ", "done"}) rt.submit("note", [&text, word] { text += word; }, log.readwrite());
+  for (const char* word : {"read ", "write ", "done"})
+    rt.submit("note", [&text, word] { text += word; }, log.readwrite());
 
   rt.wait();
 
@@ -65,6 +66,7 @@ int main() {
   for (const double value : values) scaled += value;
   bool even = true;
   for (const long count : counts) even = even && count == static_cast<long>(n / bins);
-  std::printf("sum %.0f, scaled to %.12f, histogram %s, log '%s'\n", total, scaled, even ? "even" : "uneven", text.c_str());
+  std::printf("sum %.0f, scaled to %.9f, histogram %s, log '%s'\n", total, scaled, even ? "even" : "uneven",
+              text.c_str());
   return total == 1'980'000.0 && std::fabs(scaled - 1.0) < 1e-9 && even && text == "read write done" ? 0 : 1;
 }

@@ -17,8 +17,8 @@ int main() {
   using Tile = mitra::Tile<double>;
   using ConstTile = mitra::Tile<const double>;
 
-  // The order of .cpu and .cost is free. A .hip implementation for AMD GPUs would stand beside .cpu; this machine's
-  // engine runs .cpu alone.
+  // The order of .cpu and .cost is free. An implementation for GPUs, .hip, can stand beside them; the native engine
+  // runs .cpu alone.
   const auto gemm = mitra::codelet("gemm")
                         .cpu([](ConstTile a, ConstTile b, Tile c) {
                           for (std::size_t j = 0; j < c.cols(); ++j)
@@ -62,6 +62,7 @@ int main() {
   bool right = graph.size() == 64 && flops == 2.0 * order * order * order;
   for (std::size_t j = 0; j < n; ++j)
     for (std::size_t i = 0; i < n; ++i) right = right && c[i + j * n] == order * static_cast<double>((i + 1) * (j + 1));
-  std::printf("%zu tasks of '%s', %.0f flop in all: %s\n", graph.size(), gemm.name().c_str(), flops, right ? "right" : "wrong");
+  std::printf("%zu tasks of '%s', %.0f flop in all: %s\n", graph.size(), gemm.name().c_str(), flops,
+              right ? "right" : "wrong");
   return right ? 0 : 1;
 }

@@ -1,9 +1,11 @@
 // CPU workers: threads bound to cores, the host's memory, the monotonic clock.
 // Flow: engine -> [cpu driver] -> operating system. Thread-safety: thread-safe.
+#include <pthread.h>
 #include <sched.h>
 
 #include <chrono>
 #include <new>
+#include <string>
 
 #include <mitra/driver.hpp>
 
@@ -16,10 +18,12 @@ class CpuDriver final : public Driver {
   std::string_view name() const override { return "cpu"; }
 
   bool attach(const Worker& worker) noexcept override {
-    if (worker.processor < 0) return true;
+    // What `top -H` and debuggers show.
+    pthread_setname_np(pthread_self(), ("mitra-" + std::to_string(worker.id.value)).c_str());
+    if (worker.bound_to.empty()) return true;
     cpu_set_t mask;
     CPU_ZERO(&mask);
-    CPU_SET(static_cast<std::size_t>(worker.processor), &mask);
+    for (int processor : worker.bound_to) CPU_SET(static_cast<std::size_t>(processor), &mask);
     return sched_setaffinity(0, sizeof mask, &mask) == 0;
   }
 

@@ -2,14 +2,14 @@
 // missing predecessors per task, a thread per worker with a deque of its own. About the limit for replaying a graph.
 // Flow: main -> [HandwrittenPeer] -> threads.
 
-#include "peer.hpp"
-
 #include <atomic>
 #include <bit>
 #include <limits>
 #include <optional>
 #include <thread>
 #include <utility>
+
+#include "peer.hpp"
 
 namespace peer {
 namespace {
@@ -87,15 +87,18 @@ struct Graph {
 void pause(std::size_t turn) {
   if (turn % 256 == 0) std::this_thread::yield();
 #if defined(__x86_64__)
-  else __builtin_ia32_pause();
+  else
+    __builtin_ia32_pause();
 #endif
 }
 
 class HandwrittenPeer final : public Peer {
  public:
   HandwrittenPeer(const Options& options, const Pattern& pattern) : pattern_(pattern) {
-    for (int worker = 0; worker < options.workers; ++worker) deques_.push_back(std::make_unique<Deque>(pattern.tasks()));
-    for (std::size_t worker = 1; worker < deques_.size(); ++worker) threads_.emplace_back([this, worker] { serve(worker); });
+    for (int worker = 0; worker < options.workers; ++worker)
+      deques_.push_back(std::make_unique<Deque>(pattern.tasks()));
+    for (std::size_t worker = 1; worker < deques_.size(); ++worker)
+      threads_.emplace_back([this, worker] { serve(worker); });
     bind_to_core(0);
   }
 
@@ -148,12 +151,14 @@ class HandwrittenPeer final : public Peer {
     Deque& own = *deques_[worker];
     // A slice of the roots each, pushed backwards: the owner starts at its first root, thieves at its last.
     const std::size_t roots = graph.roots.size(), workers = deques_.size();
-    for (std::size_t i = roots * (worker + 1) / workers; i > roots * worker / workers; --i) own.push(graph.roots[i - 1]);
+    for (std::size_t i = roots * (worker + 1) / workers; i > roots * worker / workers; --i)
+      own.push(graph.roots[i - 1]);
 
     std::size_t ran = 0;  // and not yet told to the others: a shared counter for each task would be the bottleneck
     for (std::size_t idle = 0;;) {
       TaskId task = own.pop();
-      for (std::size_t other = 1; task == kNone && other < workers; ++other) task = deques_[(worker + other) % workers]->steal();
+      for (std::size_t other = 1; task == kNone && other < workers; ++other)
+        task = deques_[(worker + other) % workers]->steal();
       if (task == kNone) {
         if (ran) finished_.fetch_add(std::exchange(ran, 0), std::memory_order_acq_rel);
         if (finished_.load(std::memory_order_acquire) == graph.predecessors.size()) return;
@@ -173,9 +178,12 @@ class HandwrittenPeer final : public Peer {
       const TaskId successor = graph.successors[i];
       std::atomic<std::uint32_t>& waiting = graph.waiting[successor];
       // Whoever sees a one is the last: nobody else will touch the counter, and the atomic subtraction is saved.
-      if (waiting.load(std::memory_order_acquire) != 1 && waiting.fetch_sub(1, std::memory_order_acq_rel) != 1) continue;
-      if (next == kNone) next = successor;
-      else own.push(successor);
+      if (waiting.load(std::memory_order_acquire) != 1 && waiting.fetch_sub(1, std::memory_order_acq_rel) != 1)
+        continue;
+      if (next == kNone)
+        next = successor;
+      else
+        own.push(successor);
     }
     return next;
   }
@@ -193,9 +201,7 @@ class HandwrittenPeer final : public Peer {
 
 }  // namespace
 
-Description describe() {
-  return {.name = "handwritten", .replays = true, .choices = {}};
-}
+Description describe() { return {.name = "handwritten", .replays = true, .choices = {}}; }
 
 std::unique_ptr<Peer> make_peer(const Options& options, const Pattern& pattern) {
   return std::make_unique<HandwrittenPeer>(options, pattern);

@@ -2,10 +2,10 @@
 // One translation unit, compiled once and linked to every peer, so that all runtimes execute the same instructions.
 // Flow: runtime -> run_task -> [kernel]. Thread-safety: thread-safe; set_bodies and the verification calls are not.
 
-#include "peer.hpp"
-
 #include <algorithm>
 #include <atomic>
+
+#include "peer.hpp"
 
 namespace peer {
 
@@ -47,8 +47,8 @@ double compute_flops(std::uint64_t count) { return 2.0 * 64.0 * static_cast<doub
 // What a run under --verify leaves behind. Atomics, so that a wrong runtime gives a report and not undefined behaviour.
 struct Evidence {
   explicit Evidence(const Pattern& p) : runs(p.tasks()), data(p.data()) {}
-  std::vector<std::atomic<std::uint32_t>> runs;   // of each task
-  std::vector<std::atomic<std::uint64_t>> data;   // each writer folds its id and what it read into its datum
+  std::vector<std::atomic<std::uint32_t>> runs;  // of each task
+  std::vector<std::atomic<std::uint64_t>> data;  // each writer folds its id and what it read into its datum
   std::atomic<std::uint64_t> too_early{0};
 };
 std::unique_ptr<Evidence> evidence;
@@ -58,7 +58,8 @@ void fold(TaskId task, Evidence& into) {
     if (into.runs[predecessor].load(std::memory_order_acquire) == 0) into.too_early.fetch_add(1);
   std::uint64_t value = task + std::uint64_t{1};
   for (const Access& access : pattern->accesses(task)) {
-    if (access.mode != Mode::out) value = (value ^ into.data[access.datum].load(std::memory_order_relaxed)) * 0x9E3779B97F4A7C15u;
+    if (access.mode != Mode::out)
+      value = (value ^ into.data[access.datum].load(std::memory_order_relaxed)) * 0x9E3779B97F4A7C15u;
     if (access.mode != Mode::in) into.data[access.datum].store(value, std::memory_order_relaxed);
   }
   into.runs[task].fetch_add(1, std::memory_order_release);

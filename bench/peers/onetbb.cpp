@@ -1,13 +1,14 @@
 // The patterns as a oneTBB flow graph of continue_nodes: the edges are given, nothing is inferred.
 // Flow: main -> [OneTbbPeer] -> oneTBB.
 
-#include "peer.hpp"
-
-#include <deque>
 #include <oneapi/tbb/flow_graph.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/task_arena.h>
+
+#include <deque>
 #include <optional>
+
+#include "peer.hpp"
 
 namespace peer {
 namespace {
@@ -22,7 +23,10 @@ class Graph {
   explicit Graph(const Pattern& pattern) {
     const auto tasks = static_cast<TaskId>(pattern.tasks());
     for (TaskId task = 0; task < tasks; ++task) {
-      Node& node = nodes_.emplace_back(graph_, [task](const flow::continue_msg&) { run_task(task); return flow::continue_msg{}; });
+      Node& node = nodes_.emplace_back(graph_, [task](const flow::continue_msg&) {
+        run_task(task);
+        return flow::continue_msg{};
+      });
       const std::span<const TaskId> predecessors = pattern.predecessors(task);
       if (predecessors.empty()) roots_.push_back(&node);
       for (TaskId predecessor : predecessors) flow::make_edge(nodes_[predecessor], node);
@@ -80,12 +84,11 @@ class OneTbbPeer final : public Peer {
 
 }  // namespace
 
-Description describe() {
-  return {.name = "onetbb", .replays = true, .choices = {{"lightweight", {"no", "yes"}}}};
-}
+Description describe() { return {.name = "onetbb", .replays = true, .choices = {{"lightweight", {"no", "yes"}}}}; }
 
 std::unique_ptr<Peer> make_peer(const Options& options, const Pattern& pattern) {
-  if (options.choices.at("lightweight") == "yes") return std::make_unique<OneTbbPeer<flow::lightweight>>(options, pattern);
+  if (options.choices.at("lightweight") == "yes")
+    return std::make_unique<OneTbbPeer<flow::lightweight>>(options, pattern);
   return std::make_unique<OneTbbPeer<flow::queueing>>(options, pattern);
 }
 

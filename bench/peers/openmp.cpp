@@ -1,9 +1,9 @@
 // The patterns as OpenMP tasks with `depend` clauses; compiled twice: by g++ for libgomp, by clang++ for libomp.
 // Flow: main -> [OpenMpPeer] -> libgomp or libomp.
 
-#include "peer.hpp"
-
 #include <omp.h>
+
+#include "peer.hpp"
 
 namespace peer {
 namespace {

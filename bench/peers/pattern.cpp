@@ -1,10 +1,10 @@
 // The task patterns as access lists, and the edges that these imply.
 // Flow: main -> [pattern] -> siblings. Thread-safety: immutable once constructed.
 
-#include "peer.hpp"
-
 #include <algorithm>
 #include <limits>
+
+#include "peer.hpp"
 
 namespace peer {
 
@@ -17,12 +17,14 @@ Pattern::Pattern(const Options& options) {
   } else if (name == "chain") {
     for (std::uint64_t i = 0; i < options.tasks; ++i) task({{0, Mode::inout}});
   } else if (name == "stencil_1d") {
-    const std::uint64_t steps = options.steps ? options.steps : std::max<std::uint64_t>(1, options.tasks / options.width);
+    const std::uint64_t steps =
+        options.steps ? options.steps : std::max<std::uint64_t>(1, options.tasks / options.width);
     add_stencil_1d(options.width, steps);
   } else if (name == "cholesky") {
     add_cholesky(options.tiles);
   } else {
-    throw UsageError("unknown pattern '" + name + "'; known: independent, independent_data, chain, stencil_1d, cholesky");
+    throw UsageError("unknown pattern '" + name +
+                     "'; known: independent, independent_data, chain, stencil_1d, cholesky");
   }
   infer_predecessors();
 }
@@ -37,7 +39,9 @@ void Pattern::task(std::initializer_list<Access> accesses) {
 
 // Two buffers used in turn, as Task Bench does with nb_fields = 2: step t writes buffer t mod 2 and reads the other.
 void Pattern::add_stencil_1d(std::uint64_t width, std::uint64_t steps) {
-  const auto cell = [width](std::uint64_t step, std::uint64_t i) { return static_cast<DatumId>((step % 2) * width + i); };
+  const auto cell = [width](std::uint64_t step, std::uint64_t i) {
+    return static_cast<DatumId>((step % 2) * width + i);
+  };
   for (std::uint64_t t = 0; t < steps; ++t) {
     for (std::uint64_t i = 0; i < width; ++i) {
       const Access output{cell(t, i), Mode::out};
@@ -45,11 +49,16 @@ void Pattern::add_stencil_1d(std::uint64_t width, std::uint64_t steps) {
         task({output});
         continue;
       }
-      const Access left{cell(t - 1, i - 1), Mode::in}, middle{cell(t - 1, i), Mode::in}, right{cell(t - 1, i + 1), Mode::in};
-      if (width == 1) task({middle, output});
-      else if (i == 0) task({middle, right, output});
-      else if (i == width - 1) task({left, middle, output});
-      else task({left, middle, right, output});
+      const Access left{cell(t - 1, i - 1), Mode::in}, middle{cell(t - 1, i), Mode::in},
+          right{cell(t - 1, i + 1), Mode::in};
+      if (width == 1)
+        task({middle, output});
+      else if (i == 0)
+        task({middle, right, output});
+      else if (i == width - 1)
+        task({left, middle, output});
+      else
+        task({left, middle, right, output});
     }
   }
 }
@@ -58,12 +67,12 @@ void Pattern::add_stencil_1d(std::uint64_t width, std::uint64_t steps) {
 void Pattern::add_cholesky(std::uint64_t tiles) {
   const auto tile = [tiles](std::uint64_t i, std::uint64_t j) { return static_cast<DatumId>(i * tiles + j); };
   for (std::uint64_t k = 0; k < tiles; ++k) {
-    task({{tile(k, k), Mode::inout}});                                                               // potrf
+    task({{tile(k, k), Mode::inout}});                                                                        // potrf
     for (std::uint64_t i = k + 1; i < tiles; ++i) task({{tile(k, k), Mode::in}, {tile(i, k), Mode::inout}});  // trsm
     for (std::uint64_t i = k + 1; i < tiles; ++i) {
-      task({{tile(i, k), Mode::in}, {tile(i, i), Mode::inout}});                                     // syrk
+      task({{tile(i, k), Mode::in}, {tile(i, i), Mode::inout}});  // syrk
       for (std::uint64_t j = k + 1; j < i; ++j)
-        task({{tile(i, k), Mode::in}, {tile(j, k), Mode::in}, {tile(i, j), Mode::inout}});           // gemm
+        task({{tile(i, k), Mode::in}, {tile(j, k), Mode::in}, {tile(i, j), Mode::inout}});  // gemm
     }
   }
 }
@@ -71,7 +80,7 @@ void Pattern::add_cholesky(std::uint64_t tiles) {
 void Pattern::infer_predecessors() {
   struct Datum {
     bool written = false;
-    TaskId writer = 0;             // of the current content
+    TaskId writer = 0;            // of the current content
     std::vector<TaskId> readers;  // of the current content
   };
   std::vector<Datum> data(data_);
@@ -87,14 +96,16 @@ void Pattern::infer_predecessors() {
         continue;
       }
       // Readers of the old content already follow its writer: the edge from that writer would say nothing new.
-      if (!datum.readers.empty()) found.insert(found.end(), datum.readers.begin(), datum.readers.end());
-      else if (datum.written) found.push_back(datum.writer);
+      if (!datum.readers.empty())
+        found.insert(found.end(), datum.readers.begin(), datum.readers.end());
+      else if (datum.written)
+        found.push_back(datum.writer);
       datum.readers.clear();
       datum.written = true;
       datum.writer = task;
     }
     std::ranges::sort(found);
-    found.erase(std::ranges::unique(found).begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
     predecessors_.insert(predecessors_.end(), found.begin(), found.end());
     first_predecessor_.push_back(predecessors_.size());
   }

@@ -3,13 +3,14 @@
 
 #include "peer.hpp"
 
+#include <sched.h>
+#include <unistd.h>
+
 #include <charconv>
 #include <cstdio>
 #include <exception>
 #include <iostream>
-#include <sched.h>
 #include <thread>
-#include <unistd.h>
 
 namespace peer {
 namespace {
@@ -30,7 +31,8 @@ Number parse_number(std::string_view option, std::string_view text, Number least
   Number number{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size() || number < least)
-    throw UsageError(std::string(option) + " takes a whole number from " + std::to_string(least) + " on, not '" + std::string(text) + "'");
+    throw UsageError(std::string(option) + " takes a whole number from " + std::to_string(least) + " on, not '" +
+                     std::string(text) + "'");
   return number;
 }
 
@@ -51,8 +53,8 @@ void parse_choice(std::string_view text, const Description& runtime, Options& op
     options.choices[choice.key] = value;
     return;
   }
-  throw UsageError("--option takes KEY=VALUE, not '" + std::string(text) + "'; keys of " + std::string(runtime.name) + ": " +
-                   (keys.empty() ? "none" : join(keys)));
+  throw UsageError("--option takes KEY=VALUE, not '" + std::string(text) + "'; keys of " + std::string(runtime.name) +
+                   ": " + (keys.empty() ? "none" : join(keys)));
 }
 
 Options parse(const std::vector<std::string_view>& words, const Description& runtime) {
@@ -69,24 +71,38 @@ Options parse(const std::vector<std::string_view>& words, const Description& run
       return words[++i];
     };
     constexpr std::uint64_t kOne = 1;
-    if (option == "--pattern") options.pattern = value();
-    else if (option == "--mode") options.replay = parse_word(option, value(), {"submit", "replay"}) == 1;
-    else if (option == "--workers") options.workers = parse_number(option, value(), 1);
-    else if (option == "--tasks") options.tasks = parse_number(option, value(), kOne);
-    else if (option == "--width") options.width = parse_number(option, value(), kOne);
-    else if (option == "--steps") options.steps = parse_number(option, value(), kOne);
-    else if (option == "--tiles") options.tiles = parse_number(option, value(), kOne);
-    else if (option == "--kernel") options.kernel = static_cast<Kernel>(parse_word(option, value(), {"empty", "busy", "compute"}));
-    else if (option == "--iterations") options.iterations = parse_number(option, value(), kOne);
-    else if (option == "--repeat") options.repeat = parse_number(option, value(), 1);
-    else if (option == "--option") parse_choice(value(), runtime, options);
-    else throw UsageError("unknown option '" + std::string(option) + "'");
+    if (option == "--pattern")
+      options.pattern = value();
+    else if (option == "--mode")
+      options.replay = parse_word(option, value(), {"submit", "replay"}) == 1;
+    else if (option == "--workers")
+      options.workers = parse_number(option, value(), 1);
+    else if (option == "--tasks")
+      options.tasks = parse_number(option, value(), kOne);
+    else if (option == "--width")
+      options.width = parse_number(option, value(), kOne);
+    else if (option == "--steps")
+      options.steps = parse_number(option, value(), kOne);
+    else if (option == "--tiles")
+      options.tiles = parse_number(option, value(), kOne);
+    else if (option == "--kernel")
+      options.kernel = static_cast<Kernel>(parse_word(option, value(), {"empty", "busy", "compute"}));
+    else if (option == "--iterations")
+      options.iterations = parse_number(option, value(), kOne);
+    else if (option == "--repeat")
+      options.repeat = parse_number(option, value(), 1);
+    else if (option == "--option")
+      parse_choice(value(), runtime, options);
+    else
+      throw UsageError("unknown option '" + std::string(option) + "'");
   }
-  if (options.replay && !runtime.replays) throw UsageError(std::string(runtime.name) + " does not re-run graphs: it has no --mode replay");
+  if (options.replay && !runtime.replays)
+    throw UsageError(std::string(runtime.name) + " does not re-run graphs: it has no --mode replay");
   return options;
 }
 
-void print_line(const Description& runtime, const Options& options, std::size_t tasks, Seconds seconds, double kernel_rate) {
+void print_line(const Description& runtime, const Options& options, std::size_t tasks, Seconds seconds,
+                double kernel_rate) {
   std::printf(R"({"runtime": "%.*s")", static_cast<int>(runtime.name.size()), runtime.name.data());
   for (const auto& [key, value] : options.choices) std::printf(R"(, "%s": "%s")", key.c_str(), value.c_str());
   const double count = static_cast<double>(tasks);
@@ -95,7 +111,8 @@ void print_line(const Description& runtime, const Options& options, std::size_t 
               seconds.count() * 1e9 / count);
   if (options.kernel == Kernel::compute)
     std::printf(R"(, "iterations": %llu, "flops_per_second": %.6g, "kernel_flops_per_second": %.6g)",
-                static_cast<unsigned long long>(options.iterations), flops_per_task(options) * count / seconds.count(), kernel_rate);
+                static_cast<unsigned long long>(options.iterations), flops_per_task(options) * count / seconds.count(),
+                kernel_rate);
   std::printf("%s}\n", options.verify ? R"(, "verified": true)" : "");
   std::fflush(stdout);
 }
@@ -156,7 +173,8 @@ int main(int argc, char** argv) {
     peer::run(runtime, peer::parse({argv + 1, argv + argc}, runtime));
     return 0;
   } catch (const peer::UsageError& error) {
-    std::cerr << "peer_" << runtime.name << ": " << error.what() << "\nusage: peer_" << runtime.name << ' ' << peer::kUsage << '\n';
+    std::cerr << "peer_" << runtime.name << ": " << error.what() << "\nusage: peer_" << runtime.name << ' '
+              << peer::kUsage << '\n';
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "peer_" << runtime.name << ": " << error.what() << '\n';

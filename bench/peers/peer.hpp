@@ -66,7 +66,8 @@ class Pattern {
   /// The tasks which `task` must wait for: RAW, WAR and WAW, each once, without what a kept edge already implies.
   /// For runtimes that are given their edges; inferred before any clock starts.
   std::span<const TaskId> predecessors(TaskId task) const {
-    return std::span(predecessors_).subspan(first_predecessor_[task], first_predecessor_[task + 1] - first_predecessor_[task]);
+    return std::span(predecessors_)
+        .subspan(first_predecessor_[task], first_predecessor_[task + 1] - first_predecessor_[task]);
   }
 
  private:

@@ -1,31 +1,38 @@
 // The patterns as StarPU tasks on data handles: dependencies are inferred, as in any sequential task flow.
 // Flow: main -> [StarpuPeer] -> StarPU.
 
-#include "peer.hpp"
+#include <starpu.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <starpu.h>
-#include <unistd.h>
+
+#include "peer.hpp"
 
 namespace peer {
 namespace {
 
 // StarPU hands the codelet's argument over as a pointer; the id travels in its bits, which saves an allocation.
-void run_cpu(void** /*buffers*/, void* argument) { run_task(static_cast<TaskId>(reinterpret_cast<std::uintptr_t>(argument))); }
+void run_cpu(void** /*buffers*/, void* argument) {
+  run_task(static_cast<TaskId>(reinterpret_cast<std::uintptr_t>(argument)));
+}
 
 constexpr starpu_data_access_mode to_starpu(Mode mode) {
   switch (mode) {
-    case Mode::in: return STARPU_R;
-    case Mode::out: return STARPU_W;
-    case Mode::inout: break;
+    case Mode::in:
+      return STARPU_R;
+    case Mode::out:
+      return STARPU_W;
+    case Mode::inout:
+      break;
   }
   return STARPU_RW;
 }
 
 class StarpuPeer final : public Peer {
  public:
-  StarpuPeer(const Options& options, const Pattern& pattern) : pattern_(pattern), policy_(options.choices.at("policy")) {
+  StarpuPeer(const Options& options, const Pattern& pattern)
+      : pattern_(pattern), policy_(options.choices.at("policy")) {
     // Without a home of its own StarPU writes its calibration below $HOME.
     const auto home = std::filesystem::temp_directory_path() / ("mitra-peers-starpu-" + std::to_string(getuid()));
     setenv("STARPU_HOME", home.c_str(), 0);
@@ -86,9 +93,7 @@ class StarpuPeer final : public Peer {
 
 }  // namespace
 
-Description describe() {
-  return {.name = "starpu", .replays = false, .choices = {{"policy", {"lws", "eager"}}}};
-}
+Description describe() { return {.name = "starpu", .replays = false, .choices = {{"policy", {"lws", "eager"}}}}; }
 
 std::unique_ptr<Peer> make_peer(const Options& options, const Pattern& pattern) {
   return std::make_unique<StarpuPeer>(options, pattern);

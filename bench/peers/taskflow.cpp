@@ -1,10 +1,11 @@
 // The patterns as a Taskflow graph: the edges are given, nothing is inferred.
 // Flow: main -> [TaskflowPeer] -> Taskflow.
 
-#include "peer.hpp"
+#include <taskflow/taskflow.hpp>
 
 #include <optional>
-#include <taskflow/taskflow.hpp>
+
+#include "peer.hpp"
 
 namespace peer {
 namespace {
@@ -49,9 +50,7 @@ class TaskflowPeer final : public Peer {
 
 }  // namespace
 
-Description describe() {
-  return {.name = "taskflow", .replays = true, .choices = {}};
-}
+Description describe() { return {.name = "taskflow", .replays = true, .choices = {}}; }
 
 std::unique_ptr<Peer> make_peer(const Options& options, const Pattern& pattern) {
   return std::make_unique<TaskflowPeer>(options, pattern);

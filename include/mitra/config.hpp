@@ -18,7 +18,7 @@ struct Config {
   unsigned workers = 0;       ///< Threads in all, the submitting one among them; 0: one a processor. Env: MITRA_WORKERS.
   std::size_t window = 0;     ///< Tasks in flight before submission helps to execute; 0: chosen by workers. Env: MITRA_WINDOW.
   std::uint64_t seed = 1;     ///< Source of every random choice. Env: MITRA_SEED.
-  bool bind = true;           ///< Bind workers to cores, when there are not more of them than cores. Env: MITRA_BIND=0|1.
+  bool bind = true;           ///< Bind workers to their last-level cache, unless they outnumber the processors. Env: MITRA_BIND=0|1.
   Seconds watchdog{0.0};      ///< Report a run in which no task finished for so long; 0: never. Env: MITRA_WATCHDOG (s).
   /// Receives the watchdog's reports; by default they go to standard error. @thread called from the watchdog's thread.
   std::function<void(std::string_view)> report;

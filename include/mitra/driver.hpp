@@ -14,7 +14,7 @@ class Driver {
  public:
   virtual ~Driver() = default;
   virtual std::string_view name() const = 0;
-  /// Prepares the calling thread to be `worker`: binds it to its core, selects its device.
+  /// Prepares the calling thread to be `worker`: binds it to its cores, selects its device.
   /// @returns False if the placement could not be had; the worker runs all the same.
   virtual bool attach(const Worker& worker) noexcept = 0;
   /// @returns Memory of `node`, aligned to 64 bytes, or null when there is none left.

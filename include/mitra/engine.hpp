@@ -33,6 +33,7 @@ namespace detail {
 struct SubmitExtras {
   std::span<const Task> after;
   std::span<const ReduceOperation* const> operations;  ///< One an access, null where it is no reduction; or empty.
+  std::span<const AccessWord> accesses{};  ///< Of a replay: more than a task can have, kept by its graph.
 };
 
 /// A datum to be registered.

@@ -28,9 +28,10 @@ struct Worker {
   WorkerId id;
   ClassId worker_class{0};
   NodeId node{0};
-  int processor = -1;   ///< Operating-system index of the core it is bound to; -1: not bound.
+  int processor = -1;   ///< Operating-system index of the core that is meant for it; -1: it shares them with others.
   int l3_domain = 0;    ///< Index of the last-level cache it shares.
   int numa_domain = 0;  ///< Index of the NUMA domain.
+  std::vector<int> bound_to{};  ///< Processors that it may run on: those of its last-level cache; empty: not bound.
 };
 
 struct MemoryNode {

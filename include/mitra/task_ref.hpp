@@ -5,6 +5,7 @@
 #include <mitra/source_location.hpp>
 #include <span>
 
+#include <mitra/detail/spin_lock.hpp>
 #include <mitra/detail/task_header.hpp>
 
 namespace mitra {
@@ -48,6 +49,11 @@ class TaskRef {
   void* link() const { return header_->link; }
   void set_link(void* value) const { header_->link = value; }
 
+  /// Fetches the task's memory, which another core may have written, before it is needed.
+  void prefetch() const {
+    detail::prefetch_for_write(header_);
+    __builtin_prefetch(header_ + 1);
+  }
   /// For engines and drivers.
   detail::TaskHeader* header() const { return header_; }
 

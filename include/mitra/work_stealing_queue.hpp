@@ -41,7 +41,11 @@ class WorkStealingQueue {
     while (head != tail) {
       const T element = slots_[head & mask_].load(std::memory_order_relaxed);
       // Release: a later push may overwrite the slot only after this read of it.
-      if (head_.compare_exchange_weak(head, head + 1, std::memory_order_acq_rel, std::memory_order_relaxed)) return element;
+      if (head_.compare_exchange_weak(head, head + 1, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+        if constexpr (requires { element.prefetch(); })
+          if (tail - head > kAhead) slots_[(head + kAhead) & mask_].load(std::memory_order_relaxed).prefetch();
+        return element;
+      }
     }
     return T{};
   }
@@ -68,6 +72,8 @@ class WorkStealingQueue {
   }
 
  private:
+  static constexpr std::size_t kAhead = 3;  // elements behind the one taken whose memory is fetched meanwhile
+
   /// A thief steals only when its own queue is empty, and a batch is never larger than a queue.
   void push_unchecked(T element) {
     const std::uint64_t tail = tail_.load(std::memory_order_relaxed);

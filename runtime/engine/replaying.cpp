@@ -74,19 +74,18 @@ Task NativeEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLoca
   if (self.recorder != nullptr) throw MisuseError("replay() while a graph is being recorded: a graph holds tasks, not graphs");
   if (graph == nullptr) throw MisuseError("replay: the graph is empty: it was never recorded, or was moved from");
   if (graph->engine_serial != serial_) throw MisuseError("replay: the graph was recorded with another Runtime");
-  auto& task = *static_cast<TaskRecord*>(begin(graph->accesses.size(), sizeof(ReplayClosure)));
+  auto& task = *static_cast<TaskRecord*>(begin(0, sizeof(ReplayClosure)));  // its accesses stay in the graph
   task.type = &kReplayType;
   task.priority = 0;
   task.kinds = 1;
   task.traits |= detail::kReplay;
   task.where() = where;
   task.name() = "replay";
-  std::copy(graph->accesses.begin(), graph->accesses.end(), task.access_words());
   ::new (task.closure()) ReplayClosure{graph};
   // Two replays of one graph share its counters: the second follows the first, also where the data do not say so.
   std::scoped_lock lock(replay_order_mutex_);
   const Task previous = graph->last_replay;
-  const detail::SubmitExtras extras{{&previous, 1}, {}};
+  const detail::SubmitExtras extras{{&previous, 1}, {}, graph->accesses};
   graph->last_replay = commit(&task, &extras);
   return graph->last_replay;
 }

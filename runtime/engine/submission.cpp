@@ -133,7 +133,7 @@ void NativeEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras
       if (mode == AccessMode::commute) task.traits |= detail::kCommutes;
       if (mode == AccessMode::reduce || mode == AccessMode::scratch) task.traits |= detail::kPrivate;
       if (mode == AccessMode::reduce) {
-        detail::SpinGuard guard(submission_lock_);
+        SubmissionGuard guard(submission_lock_);
         words[i].set_operation(datum_of(words[i]).operation_number(extras->operations[i]));
       }
       if (mode != AccessMode::commute && mode != AccessMode::reduce) continue;
@@ -145,6 +145,8 @@ void NativeEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras
     }
   }
   if (extras != nullptr) {
+    if (task.parent != nullptr)
+      for (AccessWord word : extras->accesses) check_parent_declares(*task.parent, word);
     for (const Task& before : extras->after) {
       if (before.header() == nullptr) continue;
       if (before.engine() != this)
@@ -193,13 +195,13 @@ Task NativeEngine::publish(ThreadState& self, TaskRecord& task, const detail::Su
   std::uint64_t id;
   bool ready;
   {
-    detail::SpinGuard guard(submission_lock_);
+    SubmissionGuard guard(submission_lock_);
     id = next_id_.load(std::memory_order_relaxed);
     task.id.store(id, std::memory_order_relaxed);
     task.successors.store(detail::generation_of(id), std::memory_order_relaxed);
     task.pending.store(kSubmissionGuard, std::memory_order_relaxed);
     EdgeSink sink(*this, self, task);
-    AccessWord* words = task.access_words();
+    const AccessWord* words = task.access_words();
     for (std::size_t i = 0; i < task.accesses; ++i) {
       Datum& datum = datum_of(words[i]);
       const detail::ReduceOperation* operation = nullptr;
@@ -207,9 +209,12 @@ Task NativeEngine::publish(ThreadState& self, TaskRecord& task, const detail::Su
         operation = datum.operations[words[i].operation()].load(std::memory_order_relaxed);
       add_access(datum, state_for(datum, parent), words[i].mode(), operation, Member{&task, id}, sink);
     }
-    if (extras != nullptr)
+    if (extras != nullptr) {
+      for (AccessWord word : extras->accesses)
+        add_access(datum_of(word), state_for(datum_of(word), parent), word.mode(), nullptr, Member{&task, id}, sink);
       for (const Task& before : extras->after)
         if (before.header() != nullptr) sink.edge({before.header(), before.id().value});
+    }
     // Joins and folds took ids of their own, before this task became known to anybody: its id stays the smaller one.
     next_id_.store(std::max(next_id_.load(std::memory_order_relaxed), id) + 1, std::memory_order_relaxed);
     if (parent != nullptr) Domain::of(*parent).open.fetch_add(1, std::memory_order_relaxed);

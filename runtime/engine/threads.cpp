@@ -61,7 +61,7 @@ NativeEngine::NativeEngine(const Config& config)
   policy_watches_completions_ = policy_->watches_completions();
   ThreadState& self = find_thread_state();
   {
-    detail::SpinGuard guard(submission_lock_);
+    SubmissionGuard guard(submission_lock_);
     role_holder_ = &self;
     self.context.worker = WorkerId(0);
   }
@@ -152,7 +152,7 @@ std::shared_ptr<detail::DataHeader> NativeEngine::add_data(detail::DataSpec spec
 }
 
 bool NativeEngine::in_use(const Datum& datum) {
-  detail::SpinGuard guard(submission_lock_);
+  SubmissionGuard guard(submission_lock_);
   auto open = [](const Member& m) {
     const std::uint64_t list = m.task->successors.load(std::memory_order_acquire);
     return m.task->id.load(std::memory_order_relaxed) == m.id && list >> 48 == (m.id & 0xffff) && !(list & detail::kClosed);
@@ -185,7 +185,7 @@ void NativeEngine::forget_data(Datum* datum) noexcept {
     data_.erase(datum);
   }
   if (from_task) {
-    detail::SpinGuard guard(submission_lock_);
+    SubmissionGuard guard(submission_lock_);
     if (self.context.task->traits & detail::kParent) Domain::of(*self.context.task).states.erase(datum);
   }
   memory::release_all(*datum, *driver_);

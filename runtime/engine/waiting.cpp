@@ -126,7 +126,7 @@ void NativeEngine::sleep_apart(ThreadState& self, Predicate&& done) {
 
 bool NativeEngine::claim_worker_role(ThreadState& self) {
   if (self.worker_thread || self.context.task != nullptr) return true;
-  detail::SpinGuard guard(submission_lock_);
+  SubmissionGuard guard(submission_lock_);
   if (role_busy_.load(std::memory_order_relaxed)) return role_holder_ == &self;
   if (role_holder_ != nullptr) role_holder_->context.worker = WorkerId();
   role_holder_ = &self;
@@ -139,7 +139,7 @@ void NativeEngine::release_worker_role(ThreadState& self) {
   if (self.worker_thread || self.context.task != nullptr) return;
   bool others_wait = false;
   {
-    detail::SpinGuard guard(submission_lock_);
+    SubmissionGuard guard(submission_lock_);
     if (role_holder_ == &self) {
       role_busy_.store(false, std::memory_order_relaxed);
       others_wait = true;
@@ -240,7 +240,7 @@ void NativeEngine::wait_children(ThreadState& self) {
   // Acquire: the children's effects.
   help_until(self, 1, [&] { return domain.open.load(std::memory_order_acquire) == 1; });
   {
-    detail::SpinGuard guard(submission_lock_);
+    SubmissionGuard guard(submission_lock_);
     domain.states.clear();  // all have finished: later children follow nobody, and inherit nothing
   }
   if (std::exception_ptr error = outcomes_.take_error(domain.first_error)) std::rethrow_exception(error);

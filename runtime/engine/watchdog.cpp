@@ -57,7 +57,7 @@ void NativeEngine::watchdog_main() {
 std::string NativeEngine::describe_stall() {
   // Nobody submits while this looks, and a stuck run changes little else. Whoever finishes meanwhile closes its list; the
   // members of a list that is still open are records of tasks that wait, which stay as they are.
-  detail::SpinGuard guard(submission_lock_);
+  SubmissionGuard guard(submission_lock_);
   std::string text = detail::message("no task has finished for ", config_.watchdog.value, " s; ",
                                      next_id_.load(std::memory_order_relaxed) - finished_tasks(), " are in flight\n");
   std::set<const TaskHeader*> running;

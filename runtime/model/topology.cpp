@@ -67,12 +67,19 @@ Machine discover_machine(unsigned workers, bool bind) {
   for (unsigned i = 0; i < workers; ++i) {
     const hwloc_obj_t place = places[i % places.size()];
     Worker worker{WorkerId(i), ClassId(0), NodeId(0), -1, 0, 0};
-    if (bind && workers <= places.size()) worker.processor = static_cast<int>(place->os_index);
+    if (workers <= places.size()) worker.processor = static_cast<int>(place->os_index);
     worker.l3_domain = domain_of(topology.get(), place, HWLOC_OBJ_L3CACHE);
     worker.numa_domain = domain_of(topology.get(), place, HWLOC_OBJ_NUMANODE);
     machine.classes[0].workers.push_back(worker.id);
     machine.workers.push_back(worker);
   }
+  // To the cache and not to the core: the application's own thread is a worker, too, and is not bound by us. Bound to
+  // cores, a worker and that thread would share one while another is idle, until the system notices, milliseconds later.
+  if (bind && workers <= places.size())
+    for (Worker& worker : machine.workers)
+      for (hwloc_obj_t unit : units)
+        if (domain_of(topology.get(), unit, HWLOC_OBJ_L3CACHE) == worker.l3_domain)
+          worker.bound_to.push_back(static_cast<int>(unit->os_index));
   return machine;
 }
 

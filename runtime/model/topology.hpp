@@ -7,7 +7,7 @@
 namespace mitra::model {
 
 /// @param workers  CPU workers wanted; 0: one for each core allowed. More workers than cores are not bound.
-/// @param bind     False: no worker is bound to a core.
+/// @param bind     Workers are to be bound to the processors that share their last-level cache.
 /// @throws ConfigError if hwloc cannot tell what this machine is.
 Machine discover_machine(unsigned workers, bool bind);
 

@@ -1,4 +1,5 @@
 // Configurations that cannot be: what the message says, and that it names what is known.
+#include <limits>
 #include <mitra/mitra.hpp>
 #include <mitra/registry.hpp>
 

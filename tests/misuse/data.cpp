@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "expect.hpp"
 #include "support/catch.hpp"
 #include "support/gate.hpp"
 #include "support/runtimes.hpp"
@@ -12,13 +13,6 @@ using test::contains;
 using test::with_workers;
 
 namespace {
-
-/// A call that must throw MisuseError with both texts in its message.
-#define EXPECT_MISUSE(call, a, b)                   \
-  do {                                              \
-    CHECK_THROWS_AS(call, MisuseError);             \
-    CHECK_THROWS_WITH(call, contains(a) && contains(b)); \
-  } while (false)
 
 /// After a refused call the Runtime works.
 void expect_usable(Runtime& rt) {

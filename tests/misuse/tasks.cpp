@@ -3,7 +3,10 @@
 #include <functional>
 #include <mitra/mitra.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "expect.hpp"
 #include "support/catch.hpp"
 #include "support/gate.hpp"
 #include "support/runtimes.hpp"
@@ -13,12 +16,6 @@ using test::contains;
 using test::with_workers;
 
 namespace {
-
-#define EXPECT_MISUSE(call, a, b)                   \
-  do {                                              \
-    CHECK_THROWS_AS(call, MisuseError);             \
-    CHECK_THROWS_WITH(call, contains(a) && contains(b)); \
-  } while (false)
 
 /// Makes the call inside a task with access `given`, and returns the message of the MisuseError that it throws there.
 template <class Access>
@@ -34,6 +31,13 @@ std::string misuse_inside(Runtime& rt, Access given, const std::function<void()>
   CHECK_NOTHROW(rt.wait());
   return message;
 }
+
+/// As many different operations as one likes.
+template <int Number>
+struct NumberedSum {
+  template <class T> static T identity() { return T(0); }
+  template <class T> T operator()(T a, T b) const { return a + b; }
+};
 
 }  // namespace
 
@@ -228,12 +232,7 @@ TEST_CASE("a datum is reduced by a few different operations, not by any number")
   int a = 0;
   auto x = rt.data(a, "x");
   const auto reduce_by = [&]<int N>(std::integral_constant<int, N>) {
-    struct Operation {
-      static int choose(int p) { return p + N - N; }
-      template <class T> static T identity() { return T(0); }
-      template <class T> T operator()(T p, T q) const { return p + q; }
-    };
-    rt.submit("reduce", [](int& c) { ++c; }, x.reduce(Operation{}));
+    rt.submit("reduce", [](int& c) { ++c; }, x.reduce(NumberedSum<N>{}));
   };
   CHECK_NOTHROW([&]<int... N>(std::integer_sequence<int, N...>) {
     (reduce_by(std::integral_constant<int, N>{}), ...);

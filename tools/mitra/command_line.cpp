@@ -45,7 +45,7 @@ void declare(CLI::App& app, const Option& option) {
     } else {
       const auto take = [into, flags](const std::string& text) { assign(flags, text, *into); };
       app.add_option_function<std::string>(flags, take, option.help)
-          ->type_name(option.value)
+          ->type_name(flags.starts_with("-") ? option.value : "")
           ->group(flags.starts_with("-") ? option.group : "Positionals");
     }
   };

@@ -1,0 +1,11 @@
+// expect: operator[]
+#include <mitra/mitra.hpp>
+#include <vector>
+
+int main() {
+  mitra::Runtime rt;
+  std::vector<double> values(3);
+  auto x = rt.data(values, "x");
+  auto guard = rt.acquire(x.read());
+  guard.view()[0] = 1.0;
+}

@@ -1,0 +1,9 @@
+// expect: Quantity
+#include <mitra/mitra.hpp>
+#include <vector>
+
+int main() {
+  mitra::Runtime rt;
+  mitra::Config config;
+  config.watchdog = 3.0;
+}

@@ -1,0 +1,185 @@
+// Runs a program with a Runtime: registers the data, submits the tasks, and does in bodies what the oracle did.
+// Flow: program -> [execution] -> Runtime -> books. Thread-safety: bodies run in all workers; the rest in one thread.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <mitra/mitra.hpp>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "books.hpp"
+
+namespace mitra::property {
+
+struct ExclusiveOr {
+  template <class T> static T identity() { return T(0); }
+  template <class T> T operator()(T a, T b) const { return a ^ b; }
+};
+
+class Execution {
+ public:
+  using Kind = ObjectKind<std::uint64_t>;
+  static constexpr std::size_t kScratch = 24;
+
+  Execution(Runtime& rt, const Program& program, const Oracle& oracle)
+      : rt_(rt), program_(program), books(program, oracle, rt.machine().workers.size()), values(program.data, 0),
+        seen(program.tasks.size(), {0, 0}), tasks(program.tasks.size()), buffer_(rt.scratch<std::uint64_t>(kScratch, "buffer")) {
+    for (std::uint64_t& value : values) handles_.push_back(rt.data(value, "datum"));
+  }
+
+  /// @param also_after  Further predecessors of every task without a parent.
+  void submit_all(const std::vector<Task>& also_after = {}) {
+    for (const std::size_t root : program_.roots) submit(root, also_after);
+  }
+
+ private:
+  Runtime& rt_;
+  const Program& program_;
+
+ public:
+  Books books;
+  std::vector<std::uint64_t> values;  ///< The data.
+  std::vector<Oracle::Seen> seen;
+  std::vector<Task> tasks;            ///< Written by who submits, read by the same.
+
+ private:
+  template <AccessMode Mode>
+  AccessList<Kind, Mode> list(const TaskSpec& task) const {
+    AccessList<Kind, Mode> result{{}, SourceLocation::current()};
+    for (const AccessSpec& a : task.accesses)
+      if (a.mode == Mode) result.data.push_back(handles_[a.datum].header());
+    return result;
+  }
+  Access<Kind, AccessMode::reduce> reduction(const AccessSpec& a) const {
+    return a.operation == Operation::sum ? handles_[a.datum].reduce(Sum{}) : handles_[a.datum].reduce(ExclusiveOr{});
+  }
+
+  void submit(std::size_t number, const std::vector<Task>& also_after) {
+    const TaskSpec& task = program_.tasks[number];
+    TaskOptions options{.name = task.name.c_str(), .priority = task.priority, .after = also_after};
+    for (const std::size_t before : task.after) options.after.push_back(tasks[before]);
+    std::vector<AccessSpec> reductions;
+    for (const AccessSpec& a : task.accesses)
+      if (a.mode == AccessMode::reduce) reductions.push_back(a);
+    if (!task.scratch && reductions.empty() && task.accesses.size() == 1 && number % 2 == 0)
+      tasks[number] = submit_single(number, options, task.accesses[0]);
+    else
+      tasks[number] = submit_lists(number, options, reductions);
+    if (task.cancelled) tasks[number].cancel();
+  }
+
+  /// The short way, with the accesses in the type: one access.
+  Task submit_single(std::size_t number, const TaskOptions& options, const AccessSpec& access) {
+    const auto& handle = handles_[access.datum];
+    const auto writes = [this, number](std::uint64_t& v) {
+      std::uint64_t* memory[] = {&v};
+      body(number, memory, nullptr);
+    };
+    switch (access.mode) {
+      case AccessMode::read:
+        return rt_.submit(options, [this, number](const std::uint64_t& v) {
+          std::uint64_t* memory[] = {const_cast<std::uint64_t*>(&v)};  // body() only reads it
+          body(number, memory, nullptr);
+        }, handle.read());
+      case AccessMode::write: return rt_.submit(options, writes, handle.write());
+      case AccessMode::readwrite: return rt_.submit(options, writes, handle.readwrite());
+      default: return rt_.submit(options, writes, handle.commute());
+    }
+  }
+
+  /// The general way: lists of accesses, and up to two reductions.
+  Task submit_lists(std::size_t number, const TaskOptions& options, const std::vector<AccessSpec>& reductions) {
+    const TaskSpec& task = program_.tasks[number];
+    const auto with = [&](auto... reduced) {
+      const auto run = [this, number](auto reads, auto writes, auto readwrites, auto commutes, auto&... copies) {
+        std::uint64_t* const private_copies[] = {&copies..., nullptr};
+        gather(number, reads, writes, readwrites, commutes, private_copies, nullptr);
+      };
+      const auto run_with_scratch = [this, number](auto buffer, auto reads, auto writes, auto readwrites, auto commutes,
+                                                   auto&... copies) {
+        std::uint64_t* const private_copies[] = {&copies..., nullptr};
+        gather(number, reads, writes, readwrites, commutes, private_copies, buffer.data());
+      };
+      const auto reads = list<AccessMode::read>(task);
+      const auto writes = list<AccessMode::write>(task);
+      const auto readwrites = list<AccessMode::readwrite>(task);
+      const auto commutes = list<AccessMode::commute>(task);
+      return task.scratch
+                 ? rt_.submit(options, run_with_scratch, buffer_.scratch(), reads, writes, readwrites, commutes, reduced...)
+                 : rt_.submit(options, run, reads, writes, readwrites, commutes, reduced...);
+    };
+    switch (reductions.size()) {
+      case 0: return with();
+      case 1: return with(reduction(reductions[0]));
+      case 2: return with(reduction(reductions[0]), reduction(reductions[1]));
+      default: throw std::logic_error("a program has tasks with more than two reductions");
+    }
+  }
+
+  template <class Reads, class Writes, class ReadWrites, class Commutes>
+  void gather(std::size_t number, Reads& reads, Writes& writes, ReadWrites& readwrites, Commutes& commutes,
+              std::uint64_t* const* copies, std::uint64_t* buffer) {
+    const TaskSpec& task = program_.tasks[number];
+    std::vector<std::uint64_t*> memory;
+    std::size_t r = 0, w = 0, rw = 0, c = 0, p = 0;
+    for (const AccessSpec& a : task.accesses) switch (a.mode) {
+        case AccessMode::read: memory.push_back(const_cast<std::uint64_t*>(&reads[r++])); break;  // body() only reads it
+        case AccessMode::write: memory.push_back(&writes[w++]); break;
+        case AccessMode::readwrite: memory.push_back(&readwrites[rw++]); break;
+        case AccessMode::commute: memory.push_back(&commutes[c++]); break;
+        default: memory.push_back(copies[p++]); break;
+      }
+    body(number, memory.data(), buffer);
+  }
+
+  void body(std::size_t number, std::uint64_t* const* memory, std::uint64_t* buffer) {
+    const TaskSpec& task = program_.tasks[number];
+    books.begin(number);
+    struct End {
+      Books& books;
+      std::size_t number;
+      ~End() { books.end(number); }
+    } end{books, number};
+    if (task.failure == Failure::at_start) throw std::runtime_error(task.name + " fails at its start");
+    if (buffer != nullptr) std::fill_n(buffer, kScratch, number);
+    work(number, memory, 0);
+    dawdle(number);
+    for (const std::size_t child : task.children) {
+      books.submits(number, child);
+      submit(child, {});
+    }
+    if (task.waits) {
+      try {
+        rt_.wait();
+      } catch (const TaskError&) {
+        if (!task.catches) throw;
+      }
+      work(number, memory, 1);
+    }
+    if (buffer != nullptr)
+      for (std::size_t i = 0; i < kScratch; ++i)
+        if (buffer[i] != number) books.report(number, "does not have its scratch buffer to itself");
+    if (task.failure == Failure::at_end) throw std::runtime_error(task.name + " fails at its end");
+  }
+
+  void work(std::size_t number, std::uint64_t* const* memory, int phase) {
+    const std::uint64_t digest = Work::digest_of(program_.tasks[number], memory, number, phase);
+    seen[number].phase[phase] = digest;
+    Work::write(program_.tasks[number], memory, digest);
+  }
+
+  /// Some tasks take longer than others, some give the processor away in the middle.
+  static void dawdle(std::size_t number) {
+    const std::uint64_t kind = test::mixed(number, 17) % 16;
+    if (kind == 0) std::this_thread::yield();
+    if (kind == 1)
+      for (int i = 0; i < 3000; ++i) std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+
+  std::vector<Object<std::uint64_t>> handles_;
+  Scratch<VectorKind<std::uint64_t>> buffer_;
+};
+
+}  // namespace mitra::property
