@@ -7,10 +7,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <mitra/error.hpp>
 #include <mutex>
 #include <stdexcept>
 #include <vector>
+
+#include <mitra/error.hpp>
 
 namespace mitra::workloads {
 namespace {
@@ -56,13 +57,14 @@ template <class T>
 void potrf(Tile<T> a) {
   const auto info = Kernels<T>::potrf(LAPACK_COL_MAJOR, 'L', static_cast<lapack_int>(a.rows()), a.data(),
                                       static_cast<lapack_int>(a.ld()));
-  if (info != 0) throw std::domain_error(detail::message("potrf: the leading minor of order ", info, " is not positive"));
+  if (info != 0)
+    throw std::domain_error(detail::message("potrf: the leading minor of order ", info, " is not positive"));
 }
 
 template <class T>
 void trsm(Tile<const T> l, Tile<T> b) {
-  Kernels<T>::trsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, to_blas(b.rows()), to_blas(b.cols()),
-                   T(1), l.data(), to_blas(l.ld()), b.data(), to_blas(b.ld()));
+  Kernels<T>::trsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, to_blas(b.rows()),
+                   to_blas(b.cols()), T(1), l.data(), to_blas(l.ld()), b.data(), to_blas(b.ld()));
 }
 
 template <class T>
@@ -73,8 +75,8 @@ void syrk(Tile<const T> a, Tile<T> c) {
 
 template <class T>
 void gemm_subtract(Tile<const T> a, Tile<const T> b, Tile<T> c) {
-  Kernels<T>::gemm(CblasColMajor, CblasNoTrans, CblasTrans, to_blas(c.rows()), to_blas(c.cols()), to_blas(a.cols()), T(-1),
-                   a.data(), to_blas(a.ld()), b.data(), to_blas(b.ld()), T(1), c.data(), to_blas(c.ld()));
+  Kernels<T>::gemm(CblasColMajor, CblasNoTrans, CblasTrans, to_blas(c.rows()), to_blas(c.cols()), to_blas(a.cols()),
+                   T(-1), a.data(), to_blas(a.ld()), b.data(), to_blas(b.ld()), T(1), c.data(), to_blas(c.ld()));
 }
 
 template <class T>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+
 #include <mitra/view.hpp>
 
 namespace mitra::workloads {

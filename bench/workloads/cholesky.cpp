@@ -41,13 +41,12 @@ class Cholesky final : public Workload {
 
   void generate(Runtime& rt) override {
     a_ = rt.matrix<T>(size_.n, size_.n, "A").tiled(size_.tile, size_.tile);
-    const auto fill = codelet("fill_positive_definite")
-                          .cpu([](Tile<T> a, std::size_t row, std::size_t column, const DenseSize& size) {
-                            fill_positive_definite(a, row, column, size.n, size.seed);
-                          })
-                          .cost([](Tile<const T> a, std::size_t, std::size_t, const DenseSize&) {
-                            return Work{.bytes = bytes(a)};
-                          });
+    const auto fill =
+        codelet("fill_positive_definite")
+            .cpu([](Tile<T> a, std::size_t row, std::size_t column, const DenseSize& size) {
+              fill_positive_definite(a, row, column, size.n, size.seed);
+            })
+            .cost([](Tile<const T> a, std::size_t, std::size_t, const DenseSize&) { return Work{.bytes = bytes(a)}; });
     for (std::size_t j = 0; j < size_.tiles(); ++j)
       for (std::size_t i = j; i < size_.tiles(); ++i)  // the tiles above the diagonal are never touched
         rt.submit(fill, a_(i, j).write(), i * size_.tile, j * size_.tile, size_);
@@ -112,8 +111,8 @@ class Cholesky final : public Workload {
 
  private:
   /// Tasks on the longest way from here to the end of the graph, this one included (the upward rank with unit weights):
-  /// trsm -> syrk -> potrf takes 3 for each row of tiles that is left, gemm -> trsm takes 2 for each column on the way to
-  /// the diagonal, and an update takes 1 for each step until its tile is final. One formula for all four kernels.
+  /// trsm -> syrk -> potrf takes 3 for each row of tiles that is left, gemm -> trsm takes 2 for each column on the way
+  /// to the diagonal, and an update takes 1 for each step until its tile is final. One formula for all four kernels.
   int rank(std::size_t i, std::size_t j, std::size_t k) const {
     return static_cast<int>(3 * (size_.tiles() - 1 - i) + 2 * (i - j) + (j - k) + 1);
   }
@@ -132,14 +131,18 @@ class Cholesky final : public Workload {
     });
   }
   static auto make_trsm() {
-    return codelet("trsm").cpu([](Tile<const T> l, Tile<T> b) { trsm(l, b); }).cost([](Tile<const T> l, Tile<const T> b) {
-      return Work{.flops = trsm_flops(static_cast<double>(b.rows()), order(l)), .bytes = bytes(l) + bytes(b)};
-    });
+    return codelet("trsm")
+        .cpu([](Tile<const T> l, Tile<T> b) { trsm(l, b); })
+        .cost([](Tile<const T> l, Tile<const T> b) {
+          return Work{.flops = trsm_flops(static_cast<double>(b.rows()), order(l)), .bytes = bytes(l) + bytes(b)};
+        });
   }
   static auto make_syrk() {
-    return codelet("syrk").cpu([](Tile<const T> a, Tile<T> c) { syrk(a, c); }).cost([](Tile<const T> a, Tile<const T> c) {
-      return Work{.flops = syrk_flops(order(c), order(a)), .bytes = bytes(a) + bytes(c)};
-    });
+    return codelet("syrk")
+        .cpu([](Tile<const T> a, Tile<T> c) { syrk(a, c); })
+        .cost([](Tile<const T> a, Tile<const T> c) {
+          return Work{.flops = syrk_flops(order(c), order(a)), .bytes = bytes(a) + bytes(c)};
+        });
   }
   static auto make_gemm() {
     return codelet("gemm")
@@ -167,8 +170,8 @@ std::unique_ptr<Workload> make(const WorkloadInfo&, const Parameters& parameters
 }  // namespace
 
 std::vector<WorkloadInfo> cholesky_workloads() {
-  return {{"cholesky", "tiled Cholesky factorisation of a dense matrix, OpenBLAS kernels", dense_parameters("4096", "256"), make,
-           dense_one_core_rate}};
+  return {{"cholesky", "tiled Cholesky factorisation of a dense matrix, OpenBLAS kernels",
+           dense_parameters("4096", "256"), make, dense_one_core_rate}};
 }
 
 }  // namespace mitra::workloads

@@ -4,15 +4,17 @@
 
 #include <cstdint>
 #include <limits>
-#include <mitra/error.hpp>
 #include <vector>
+
+#include <mitra/error.hpp>
 
 #include "workloads/blas.hpp"
 #include "workloads/parameters.hpp"
 
 namespace mitra::workloads {
 
-/// A scaled residual below it is rounding; HPL's limit (https://netlib.org/benchmark/hpl/algorithm.html). NaN is not below.
+/// A scaled residual below it is rounding; NaN is not below. HPL's limit:
+/// https://netlib.org/benchmark/hpl/algorithm.html
 inline constexpr double kResidualLimit = 16.0;
 
 struct DenseSize {

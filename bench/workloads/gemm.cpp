@@ -30,11 +30,12 @@ class Gemm final : public Workload {
   Bytes footprint() const override { return Bytes(3 * size_.n * size_.n * sizeof(T)); }
 
   void generate(Runtime& rt) override {
-    const auto fill = codelet("fill_random")
-                          .cpu([](Tile<T> a, std::size_t row, std::size_t column, std::uint64_t seed) {
-                            fill_random(a, row, column, seed);
-                          })
-                          .cost([](Tile<const T> a, std::size_t, std::size_t, std::uint64_t) { return Work{.bytes = bytes(a)}; });
+    const auto fill =
+        codelet("fill_random")
+            .cpu([](Tile<T> a, std::size_t row, std::size_t column, std::uint64_t seed) {
+              fill_random(a, row, column, seed);
+            })
+            .cost([](Tile<const T> a, std::size_t, std::size_t, std::uint64_t) { return Work{.bytes = bytes(a)}; });
     a_ = rt.matrix<T>(size_.n, size_.n, "A").tiled(size_.tile, size_.tile);
     b_ = rt.matrix<T>(size_.n, size_.n, "B").tiled(size_.tile, size_.tile);
     c_ = rt.matrix<T>(size_.n, size_.n, "C").tiled(size_.tile, size_.tile);
@@ -51,13 +52,14 @@ class Gemm final : public Workload {
       for (std::size_t j = 0; j < nt; ++j) {
         // The first update replaces C: its old content is neither read nor fetched.
         rt.submit(gemm_, a_(i, 0).read(), b_(0, j).read(), T(0), c_(i, j).write());
-        for (std::size_t k = 1; k < nt; ++k) rt.submit(gemm_, a_(i, k).read(), b_(k, j).read(), T(1), c_(i, j).readwrite());
+        for (std::size_t k = 1; k < nt; ++k)
+          rt.submit(gemm_, a_(i, k).read(), b_(k, j).read(), T(1), c_(i, j).readwrite());
       }
   }
 
-  /// ||C v - A (B v)|| / (|| |A| |B| |v| || sqrt(n) eps) in the maximum norm, for a random v. sqrt(n), and not n: rounding
-  /// errors of random data accumulate so (Higham and Mary, SIAM J. Sci. Comput. 41, 2019), and with n a product in
-  /// float would pass that lacks some of its updates.
+  /// ||C v - A (B v)|| / (|| |A| |B| |v| || sqrt(n) eps) in the maximum norm, for a random v. sqrt(n), and not n:
+  /// rounding errors of random data accumulate so (Higham and Mary, SIAM J. Sci. Comput. 41, 2019), and with n a
+  /// product in float would pass that lacks some of its updates.
   Verification verify(Runtime& rt) override {
     const std::size_t n = size_.n, nb = size_.tile, nt = size_.tiles();
     std::vector<double> v(n), v_abs(n), bv(n), bv_abs(n), abv(n), abv_abs(n), cv(n);

@@ -1,11 +1,13 @@
 // The minimum effective task granularity: how small tasks may be while half of the machine's rate is still reached.
-// Source: Slaughter et al., "Task Bench", SC20, section 4, https://arxiv.org/abs/1908.05790; scripts/chart_metg.py there.
+// Source: Slaughter et al., "Task Bench", SC20, section 4, https://arxiv.org/abs/1908.05790; its scripts/chart_metg.py.
 // Flow: bench metg -> [metg]. Thread-safety: thread-safe.
 #pragma once
 
-#include <mitra/types.hpp>
+#include <cstdint>
 #include <optional>
 #include <span>
+
+#include <mitra/types.hpp>
 
 namespace mitra::workloads {
 

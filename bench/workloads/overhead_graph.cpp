@@ -3,8 +3,9 @@
 #include "workloads/overhead_graph.hpp"
 
 #include <algorithm>
-#include <mitra/error.hpp>
 #include <string>
+
+#include <mitra/error.hpp>
 
 #include "workloads/task_bench_kernel.hpp"
 
@@ -38,11 +39,20 @@ OverheadGraph::OverheadGraph(Runtime& rt, OverheadPattern pattern, const Overhea
     : rt_(rt), pattern_(pattern), size_(size) {
   std::uint64_t count = 0;
   switch (pattern) {
-    case OverheadPattern::independent: break;
-    case OverheadPattern::independent_data: count = size.tasks; break;
-    case OverheadPattern::chain: count = 1; break;
-    case OverheadPattern::stencil_1d: count = 2 * size.width; break;
-    case OverheadPattern::cholesky: count = size.tiles * size.tiles; break;
+    case OverheadPattern::independent:
+      break;
+    case OverheadPattern::independent_data:
+      count = size.tasks;
+      break;
+    case OverheadPattern::chain:
+      count = 1;
+      break;
+    case OverheadPattern::stencil_1d:
+      count = 2 * size.width;
+      break;
+    case OverheadPattern::cholesky:
+      count = size.tiles * size.tiles;
+      break;
   }
   values_.resize(count);
   data_.reserve(count);
@@ -60,8 +70,10 @@ std::uint64_t OverheadGraph::tasks() const {
 }
 
 void OverheadGraph::submit() {
-  if (size_.iterations == 0) submit_with(Empty{});
-  else submit_with(Compute{size_.iterations});
+  if (size_.iterations == 0)
+    submit_with(Empty{});
+  else
+    submit_with(Compute{size_.iterations});
 }
 
 template <class Body>
@@ -76,8 +88,10 @@ void OverheadGraph::submit_with(Body body) {
     case OverheadPattern::chain:
       for (std::uint64_t i = 0; i < size_.tasks; ++i) rt_.submit("chain", body, data_[0].readwrite());
       return;
-    case OverheadPattern::stencil_1d: return submit_stencil(body);
-    case OverheadPattern::cholesky: return submit_cholesky(body);
+    case OverheadPattern::stencil_1d:
+      return submit_stencil(body);
+    case OverheadPattern::cholesky:
+      return submit_cholesky(body);
   }
 }
 
@@ -89,11 +103,16 @@ void OverheadGraph::submit_stencil(Body body) {
     const Object<double>* old = &data_[(step + 1) % 2 * width];
     for (std::size_t i = 0; i < width; ++i) {
       const auto out = fresh[i].write();
-      if (step == 0) rt_.submit("stencil_1d", body, out);
-      else if (width == 1) rt_.submit("stencil_1d", body, old[i].read(), out);
-      else if (i == 0) rt_.submit("stencil_1d", body, old[i].read(), old[i + 1].read(), out);
-      else if (i + 1 == width) rt_.submit("stencil_1d", body, old[i - 1].read(), old[i].read(), out);
-      else rt_.submit("stencil_1d", body, old[i - 1].read(), old[i].read(), old[i + 1].read(), out);
+      if (step == 0)
+        rt_.submit("stencil_1d", body, out);
+      else if (width == 1)
+        rt_.submit("stencil_1d", body, old[i].read(), out);
+      else if (i == 0)
+        rt_.submit("stencil_1d", body, old[i].read(), old[i + 1].read(), out);
+      else if (i + 1 == width)
+        rt_.submit("stencil_1d", body, old[i - 1].read(), old[i].read(), out);
+      else
+        rt_.submit("stencil_1d", body, old[i - 1].read(), old[i].read(), old[i + 1].read(), out);
     }
   }
 }

@@ -2,12 +2,13 @@
 // Flow: `mitra bench`, micro benchmarks -> [overhead graph] -> Runtime::submit. Thread-safety: submission thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <array>
-#include <mitra/mitra.hpp>
 #include <string_view>
 #include <vector>
+
+#include <mitra/mitra.hpp>
 
 namespace mitra::workloads {
 
@@ -19,18 +20,18 @@ enum class OverheadPattern : std::uint8_t {
   cholesky,          ///< The accesses of a tiled factorisation.
 };
 
-inline constexpr std::array<std::string_view, 5> kOverheadPatterns{"independent", "independent_data", "chain", "stencil_1d",
-                                                                   "cholesky"};
+inline constexpr std::array<std::string_view, 5> kOverheadPatterns{"independent", "independent_data", "chain",
+                                                                   "stencil_1d", "cholesky"};
 
 /// @throws ConfigError for an unknown name; it lists the known ones.
 OverheadPattern overhead_pattern(std::string_view name);
 
 struct OverheadSize {
-  std::uint64_t tasks = 100'000;   ///< independent, independent_data, chain; stencil_1d: whole steps of about so many.
-  std::uint64_t width = 64;        ///< stencil_1d.
-  std::uint64_t steps = 0;         ///< stencil_1d; 0: as `tasks` says.
-  std::uint64_t tiles = 60;        ///< cholesky, in a row: tiles (tiles + 1) (tiles + 2) / 6 tasks.
-  std::uint64_t iterations = 0;    ///< Of compute() in each task; 0: the bodies are empty.
+  std::uint64_t tasks = 100'000;  ///< independent, independent_data, chain; stencil_1d: whole steps of about so many.
+  std::uint64_t width = 64;       ///< stencil_1d.
+  std::uint64_t steps = 0;        ///< stencil_1d; 0: as `tasks` says.
+  std::uint64_t tiles = 60;       ///< cholesky, in a row: tiles (tiles + 1) (tiles + 2) / 6 tasks.
+  std::uint64_t iterations = 0;   ///< Of compute() in each task; 0: the bodies are empty.
 };
 
 /// Data, registered with a Runtime, and the loops that submit tasks on them. Bodies take the views that their accesses

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+
 #include <mitra/error.hpp>
 
 namespace mitra::workloads {
@@ -27,7 +28,8 @@ Parameters::Parameters(std::string workload, const std::vector<ParameterInfo>& k
     if (found == values_.end()) {
       std::string names;
       for (const ParameterInfo& parameter : known) names += (names.empty() ? "" : ", ") + parameter.name;
-      throw ConfigError(detail::message("the workload '", workload_, "' has no parameter '", name, "'; known: ", names));
+      throw ConfigError(
+          detail::message("the workload '", workload_, "' has no parameter '", name, "'; known: ", names));
     }
     found->second = value;
   }
@@ -35,7 +37,8 @@ Parameters::Parameters(std::string workload, const std::vector<ParameterInfo>& k
 
 const std::string& Parameters::text(std::string_view name) const {
   const auto found = std::ranges::find(values_, name, &std::pair<std::string, std::string>::first);
-  MITRA_CHECK(found != values_.end(), "the workload ", workload_, " asks for its parameter ", name, ", which it does not list");
+  MITRA_CHECK(found != values_.end(), "the workload ", workload_, " asks for its parameter ", name,
+              ", which it does not list");
   return found->second;
 }
 

@@ -1,4 +1,5 @@
-// Random matrices whose every entry is a function of (seed, row, column): any task makes any tile, and a check makes it again.
+// Random matrices whose every entry is a function of (seed, row, column): any task makes any tile, and a check makes
+// it again.
 // Flow: workloads -> [random matrix] -> task bodies, verification. Thread-safety: thread-safe.
 #pragma once
 
@@ -6,13 +7,15 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+
 #include <mitra/view.hpp>
 
 namespace mitra::workloads {
 
 /// @returns A number of [-0.5, 0.5), uniform. SplitMix64's finaliser over a counter (Steele, Lea, Flood, OOPSLA 2014).
 inline double random_entry(std::uint64_t seed, std::size_t row, std::size_t column) {
-  std::uint64_t z = (static_cast<std::uint64_t>(column) << 32 | static_cast<std::uint64_t>(row)) + seed * 0xd1342543de82ef95U;
+  std::uint64_t z =
+      (static_cast<std::uint64_t>(column) << 32 | static_cast<std::uint64_t>(row)) + seed * 0xd1342543de82ef95U;
   z = (z + 1) * 0x9e3779b97f4a7c15U;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;

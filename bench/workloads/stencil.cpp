@@ -10,6 +10,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+
 #include <mitra/error.hpp>
 
 #include "workloads/builtin.hpp"
@@ -27,7 +28,9 @@ double initial_temperature(std::size_t i, std::size_t j, std::size_t n) {
 }
 
 // The order of the sums is part of the definition: the check compares bits.
-double average(double north, double south, double west, double east) { return 0.25 * ((north + south) + (west + east)); }
+double average(double north, double south, double west, double east) {
+  return 0.25 * ((north + south) + (west + east));
+}
 
 /// Bits: which neighbours a block has. Their blocks are listed in this order.
 enum Side : unsigned { kHasNorth = 1, kHasSouth = 2, kHasWest = 4, kHasEast = 8 };
@@ -66,10 +69,12 @@ void relax_block(Tile<const double> old, const Neighbours& neighbours, unsigned 
 double area(const Tile<const double>& u) { return static_cast<double>(u.rows() * u.cols()); }
 
 auto make_relax() {
-  return codelet("relax").cpu(relax_block).cost([](Tile<const double> old, const Neighbours&, unsigned, Tile<const double>) {
-    const double rim = 2.0 * static_cast<double>(old.rows() + old.cols());
-    return Work{.flops = 4 * area(old), .bytes = 8 * (2 * area(old) + rim)};
-  });
+  return codelet("relax")
+      .cpu(relax_block)
+      .cost([](Tile<const double> old, const Neighbours&, unsigned, Tile<const double>) {
+        const double rim = 2.0 * static_cast<double>(old.rows() + old.cols());
+        return Work{.flops = 4 * area(old), .bytes = 8 * (2 * area(old) + rim)};
+      });
 }
 
 struct StencilSize {
@@ -88,7 +93,8 @@ class Stencil final : public Workload {
     const auto fill = codelet("heat")
                           .cpu([](Tile<double> u, std::size_t row, std::size_t column, std::size_t n) {
                             for (std::size_t j = 0; j < u.cols(); ++j)
-                              for (std::size_t i = 0; i < u.rows(); ++i) u(i, j) = initial_temperature(row + i, column + j, n);
+                              for (std::size_t i = 0; i < u.rows(); ++i)
+                                u(i, j) = initial_temperature(row + i, column + j, n);
                           })
                           .cost([](Tile<const double> u, std::size_t, std::size_t, std::size_t) {
                             return Work{.flops = 6.0 * area(u), .bytes = 8.0 * area(u)};
@@ -145,7 +151,9 @@ class Stencil final : public Workload {
  private:
   static constexpr double kMostUpdatesToCheck = 1e9;  // about 2 s
 
-  double updates() const { return static_cast<double>(size_.n) * static_cast<double>(size_.n) * static_cast<double>(size_.steps); }
+  double updates() const {
+    return static_cast<double>(size_.n) * static_cast<double>(size_.n) * static_cast<double>(size_.steps);
+  }
   /// Of the array with a rim of one value around the plate.
   std::size_t at(std::size_t i, std::size_t j) const { return (i + 1) + (j + 1) * (size_.n + 2); }
 
@@ -183,8 +191,8 @@ std::unique_ptr<Workload> make(const WorkloadInfo&, const Parameters& parameters
   const StencilSize size{parameters.integer("n", 1, most), parameters.integer("tile", 1, most),
                          parameters.integer("steps", 1, most)};
   if ((size.n + size.tile - 1) / size.tile > most_blocks)
-    throw ConfigError(detail::message("stencil: n=", size.n, " in blocks of ", size.tile, " gives more than ", most_blocks,
-                                      " blocks in a row: choose a larger tile"));
+    throw ConfigError(detail::message("stencil: n=", size.n, " in blocks of ", size.tile, " gives more than ",
+                                      most_blocks, " blocks in a row: choose a larger tile"));
   return std::make_unique<Stencil>(size);
 }
 

@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <limits>
-#include <mitra/error.hpp>
 #include <stdexcept>
 #include <string>
+
+#include <mitra/error.hpp>
 
 #include "workloads/builtin.hpp"
 
@@ -18,18 +19,18 @@ std::string cell_text(const TaskBenchCell& cell) { return detail::message('(', c
 }  // namespace
 
 void TaskBenchCheck::fail(const TaskBenchCell& expected, const TaskBenchCell& found) const {
-  throw std::runtime_error(detail::message("task (", point_.step, ", ", point_.column, ") got the output of ", cell_text(found),
-                                           " where that of ", cell_text(expected), " had to be"));
+  throw std::runtime_error(detail::message("task (", point_.step, ", ", point_.column, ") got the output of ",
+                                           cell_text(found), " where that of ", cell_text(expected), " had to be"));
 }
 
 void TaskBenchCheck::fail_missing(const TaskBenchCell& expected) const {
-  throw std::runtime_error(detail::message("task (", point_.step, ", ", point_.column, ") did not get the output of ",
-                                           cell_text(expected)));
+  throw std::runtime_error(
+      detail::message("task (", point_.step, ", ", point_.column, ") did not get the output of ", cell_text(expected)));
 }
 
 void TaskBenchCheck::fail_count(std::size_t expected, std::size_t found) const {
-  throw std::runtime_error(detail::message("task (", point_.step, ", ", point_.column, ") got ", found, " outputs, it has ",
-                                           expected, " predecessors"));
+  throw std::runtime_error(detail::message("task (", point_.step, ", ", point_.column, ") got ", found,
+                                           " outputs, it has ", expected, " predecessors"));
 }
 
 Bytes TaskBench::footprint() const {
@@ -58,15 +59,25 @@ void TaskBench::submit(Runtime& rt) {
     const Vector<TaskBenchCell>* now = outputs(step);
     for (std::int64_t column = first; column < end; ++column) {
       inputs.data.clear();
-      plan_.graph.for_each_predecessor(step, column, [&](std::int64_t from) { inputs.data.push_back(before[from].header()); });
+      plan_.graph.for_each_predecessor(step, column,
+                                       [&](std::int64_t from) { inputs.data.push_back(before[from].header()); });
       const TaskBenchPoint point{&plan_, static_cast<std::uint32_t>(step), static_cast<std::uint32_t>(column)};
       const auto out = now[column].write();
       switch (inputs.data.size()) {
-        case 0: rt.submit(codelet_, point, out); break;
-        case 1: rt.submit(codelet_, point, input(0), out); break;
-        case 2: rt.submit(codelet_, point, input(0), input(1), out); break;
-        case 3: rt.submit(codelet_, point, input(0), input(1), input(2), out); break;
-        default: rt.submit(codelet_, point, inputs, out);
+        case 0:
+          rt.submit(codelet_, point, out);
+          break;
+        case 1:
+          rt.submit(codelet_, point, input(0), out);
+          break;
+        case 2:
+          rt.submit(codelet_, point, input(0), input(1), out);
+          break;
+        case 3:
+          rt.submit(codelet_, point, input(0), input(1), input(2), out);
+          break;
+        default:
+          rt.submit(codelet_, point, inputs, out);
       }
     }
   }
@@ -103,7 +114,8 @@ constexpr PatternInfo kPatterns[] = {
     {TaskBenchPattern::all_to_all, "all_to_all", "Task Bench: on every column"},
     {TaskBenchPattern::nearest, "nearest", "Task Bench: on `radix` nearest columns", true},
     {TaskBenchPattern::spread, "spread", "Task Bench: on `radix` columns, spread over the width", true},
-    {TaskBenchPattern::random_nearest, "random_nearest", "Task Bench: on a random quarter of the `radix` nearest columns", true},
+    {TaskBenchPattern::random_nearest, "random_nearest",
+     "Task Bench: on a random quarter of the `radix` nearest columns", true},
 };
 
 std::unique_ptr<Workload> make(const WorkloadInfo& info, const Parameters& parameters) {
@@ -150,7 +162,8 @@ std::vector<WorkloadInfo> task_bench_workloads() {
                        {"iterations", "1000", "loops of the kernel in a task; compute: 128 flop each"},
                        {"fields", "2", "output buffers of a column, used in turn; 0: one for each step"},
                        {"seed", "1", "source of random edges"}};
-    if (pattern.has_radix) info.parameters.insert(info.parameters.begin() + 2, {"radix", "5", "dependencies of a task, at most"});
+    if (pattern.has_radix)
+      info.parameters.insert(info.parameters.begin() + 2, {"radix", "5", "dependencies of a task, at most"});
     list.push_back(std::move(info));
   }
   return list;

@@ -90,8 +90,10 @@ struct TaskBenchBody {
   static void work(const TaskBenchPlan& plan) {
     if (plan.kernel == TaskBenchPlan::Kernel::compute) compute(plan.iterations);
     if (plan.kernel != TaskBenchPlan::Kernel::busy) return;
-    if (plan.grain > Seconds(0)) spin(plan.grain);
-    else multiply_chain(plan.iterations);
+    if (plan.grain > Seconds(0))
+      spin(plan.grain);
+    else
+      multiply_chain(plan.iterations);
   }
 };
 

@@ -15,7 +15,17 @@
 namespace mitra::workloads {
 
 enum class TaskBenchPattern : std::uint8_t {
-  trivial, no_comm, stencil_1d, stencil_1d_periodic, dom, tree, fft, all_to_all, nearest, spread, random_nearest,
+  trivial,
+  no_comm,
+  stencil_1d,
+  stencil_1d_periodic,
+  dom,
+  tree,
+  fft,
+  all_to_all,
+  nearest,
+  spread,
+  random_nearest,
 };
 
 struct TaskBenchGraph {
@@ -25,8 +35,8 @@ struct TaskBenchGraph {
   std::int64_t radix = 5;  ///< nearest, spread, random_nearest: dependencies of a task, at most.
   std::uint64_t seed = 1;  ///< random_nearest: what Task Bench calls the graph's index.
 
-  static constexpr std::int64_t kPeriod = 3;      ///< spread, random_nearest: steps until the relation repeats.
-  static constexpr double kConnected = 0.25;      ///< random_nearest: how much of the neighbourhood is connected.
+  static constexpr std::int64_t kPeriod = 3;  ///< spread, random_nearest: steps until the relation repeats.
+  static constexpr double kConnected = 0.25;  ///< random_nearest: how much of the neighbourhood is connected.
 
   /// The columns that exist at `step` are first_column(step) .. first_column(step) + columns(step) - 1.
   std::int64_t first_column(std::int64_t step) const {
@@ -53,17 +63,22 @@ struct TaskBenchGraph {
       for (std::int64_t i = std::max(first, low); i <= std::min(last, high); ++i) visit(i);
     };
     switch (pattern) {
-      case TaskBenchPattern::trivial: return;
-      case TaskBenchPattern::no_comm: return interval(column, column);
-      case TaskBenchPattern::stencil_1d: return interval(column - 1, column + 1);
+      case TaskBenchPattern::trivial:
+        return;
+      case TaskBenchPattern::no_comm:
+        return interval(column, column);
+      case TaskBenchPattern::stencil_1d:
+        return interval(column - 1, column + 1);
       case TaskBenchPattern::stencil_1d_periodic:
         interval(column - 1, column + 1);
         // With fewer than three columns, the wrapped neighbour is one of those above.
         if (column == 0 && width > 2) visit(width - 1);
         if (column == width - 1 && width > 2) visit(0);
         return;
-      case TaskBenchPattern::dom: return interval(column - 1, column);
-      case TaskBenchPattern::tree: return interval(column / 2, column / 2);
+      case TaskBenchPattern::dom:
+        return interval(column - 1, column);
+      case TaskBenchPattern::tree:
+        return interval(column / 2, column / 2);
       case TaskBenchPattern::fft: {
         const std::int64_t distance = std::int64_t{1} << butterfly_level(step);
         interval(column - distance, column - distance);
@@ -71,11 +86,13 @@ struct TaskBenchGraph {
         interval(column + distance, column + distance);
         return;
       }
-      case TaskBenchPattern::all_to_all: return interval(0, width - 1);
+      case TaskBenchPattern::all_to_all:
+        return interval(0, width - 1);
       case TaskBenchPattern::nearest:
         if (radix > 0) interval(column - radix / 2, column + (radix - 1) / 2);
         return;
-      case TaskBenchPattern::spread: return visit_spread(step, column, visit);
+      case TaskBenchPattern::spread:
+        return visit_spread(step, column, visit);
       case TaskBenchPattern::random_nearest:
         if (radix == 0) return;
         for (std::int64_t i = std::max(column - radix / 2, low); i <= std::min(column + (radix - 1) / 2, high); ++i)
@@ -93,7 +110,9 @@ struct TaskBenchGraph {
 
   template <class Visit>
   void visit_spread(std::int64_t step, std::int64_t column, Visit&& visit) const {
-    const auto target = [&](std::int64_t k) { return (column + k * width / radix + (k > 0 ? step % kPeriod : 0)) % width; };
+    const auto target = [&](std::int64_t k) {
+      return (column + k * width / radix + (k > 0 ? step % kPeriod : 0)) % width;
+    };
     for (std::int64_t k = 0; k < radix; ++k) {
       // In a narrow graph the targets meet; Task Bench then reads one output several times.
       bool seen = false;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+
 #include <mitra/types.hpp>
 
 namespace mitra::workloads {
@@ -17,7 +18,7 @@ void multiply_chain(std::uint64_t iterations);
 /// Reads the clock until `duration` has passed.
 void spin(Seconds duration);
 
-/// @returns Floating-point operations per second of compute() on the calling core: the best of several runs of about a millisecond.
+/// @returns Floating-point operations per second of compute() on the calling core: the best of several short runs.
 double compute_rate();
 
 /// @returns The iterations with which compute() takes about `duration` on the calling core; at least 1.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+
 #include <mitra/error.hpp>
 
 #include "workloads/builtin.hpp"
@@ -36,13 +37,15 @@ std::unique_ptr<Workload> make_workload(const WorkloadInfo& info, const Paramete
 
 namespace {
 
-Seconds now() { return Seconds(std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count()); }
+Seconds now() {
+  return Seconds(std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count());
+}
 
 void check_memory(const Runtime& rt, const Workload& workload) {
   const Bytes capacity = rt.machine().memory_nodes.empty() ? Bytes{} : rt.machine().memory_nodes.front().capacity;
   if (capacity == Bytes{} || workload.footprint() <= capacity) return;
-  throw ConfigError(detail::message("the workload's data take ", workload.footprint().value >> 20, " MiB, the machine has ",
-                                    capacity.value >> 20, " MiB: choose a smaller size"));
+  throw ConfigError(detail::message("the workload's data take ", workload.footprint().value >> 20,
+                                    " MiB, the machine has ", capacity.value >> 20, " MiB: choose a smaller size"));
 }
 
 }  // namespace

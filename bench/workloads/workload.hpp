@@ -4,11 +4,12 @@
 
 #include <cstdint>
 #include <memory>
-#include <mitra/mitra.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <mitra/mitra.hpp>
 
 #include "workloads/parameters.hpp"
 
@@ -53,8 +54,8 @@ struct WorkloadInfo {
 struct WorkloadResult {
   std::uint64_t tasks = 0;
   double flops = 0.0;
-  Seconds submit;    ///< What the submitting thread spent in Workload::submit().
-  Seconds makespan;  ///< From the first submission to the end of the last task.
+  Seconds submit;                                 ///< What the submitting thread spent in Workload::submit().
+  Seconds makespan;                               ///< From the first submission to the end of the last task.
   std::vector<std::uint64_t> executed_by_worker;  ///< Of the tasks above.
   std::optional<double> residual;
   std::optional<bool> verified;

@@ -102,12 +102,15 @@ TaskHeader* NativeEngine::execute(ThreadState& self, TaskHeader* task) {
   if (observed) self.running.store(task, std::memory_order_release);
   bool failed = false;
   const Seconds start = policy_watches_completions_ ? driver_->now() : Seconds(0.0);
+  const bool sampled = self.worker_thread && ++self.grain.count % Grain::kSampled == 0;
+  const std::uint64_t began = sampled ? steady_ns() : 0;
   try {
     task->type->launch[0](*task, self.context);
   } catch (...) {
     fail(task, std::current_exception());
     failed = true;
   }
+  if (sampled) self.grain.add(steady_ns() - began);
   if (policy_watches_completions_) {
     const Measured measured{self.context.worker, start, driver_->now() - start};
     detail::SpinGuard guard(policy_lock_);

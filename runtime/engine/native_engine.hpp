@@ -65,6 +65,8 @@ class NativeEngine final : public Engine {
   Statistics statistics() const override;
   Seconds now() const { return driver_->now(); }
   void wake_worker(WorkerId worker);
+  /// Waits a little if the tasks are too small to share. @see Grain
+  void hold_off(ThreadState& self);
 
  private:
   friend class EdgeSink;
@@ -120,6 +122,8 @@ class NativeEngine final : public Engine {
   /// Spins, then sleeps. @returns Work; null once `done` holds.
   template <class Predicate>
   TaskHeader* search(ThreadState& self, bool waits, Predicate&& done);
+  template <class Predicate>
+  TaskHeader* search_silently_then_sleep(ThreadState& self, bool waits, Predicate&& done);
   void run_chain(ThreadState& self, TaskHeader* task);
   bool claim_worker_role(ThreadState& self);
   void release_worker_role(ThreadState& self);
@@ -176,6 +180,7 @@ class NativeEngine final : public Engine {
   alignas(64) detail::SpinLock policy_lock_;    // for policies that are not concurrent()
   std::atomic<std::int64_t> policy_holds_{0};  // tasks in such a policy
 
+  std::atomic<bool> role_starves_{false};  // worker 0 looks for work and finds none
   alignas(64) std::atomic<int> event_waiters_{0};  // threads that sleep in a wait, or are about to
   std::atomic<bool> stopping_{false};
   std::atomic<int> replays_running_{0};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -64,6 +65,35 @@ struct Waiter {
   std::atomic<int> state{0};  ///< 0: not yet; 1: ready; 2: ready, but what it follows failed.
 };
 
+/// Nanoseconds of a monotonic clock.
+inline std::uint64_t steady_ns() {
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+/// Whether tasks are worth their way to a second core. Moving one costs both cores some cache lines, of 30 to 170 ns each as
+/// the cores are near or far. Where bodies are shorter than that, and the thread that submits them can execute them itself,
+/// another worker only gets in its way: it holds off for some microseconds after every few tasks.
+/// @thread its worker
+struct Grain {
+  static constexpr std::uint64_t kWorthMoving = 100;     // ns of a body, with the reading of the clock (some 25 ns)
+  static constexpr std::uint32_t kSampled = 16;          // one body in so many is timed
+  static constexpr unsigned kTasksBetween = 32;          // holds
+  static constexpr std::uint64_t kShortestHold = 2'000;  // ns
+  static constexpr std::uint64_t kLongestSpin = 8'000;   // longer holds are slept: the kernel adds some 50'000
+  static constexpr std::uint64_t kLongestHold = 64'000;
+
+  std::uint32_t count = 0;
+  std::uint64_t smoothed = kWorthMoving;  // ns
+  std::uint64_t hold = kShortestHold;     // of the hold under way, or the next
+  std::uint64_t submissions_seen = 0;
+
+  void add(std::uint64_t ns) {
+    // One body that was interrupted must not outweigh many.
+    smoothed = (3 * smoothed + (ns < 4 * kWorthMoving ? ns : 4 * kWorthMoving)) / 4;
+  }
+  bool tiny() const { return smoothed < kWorthMoving; }
+};
+
 struct alignas(128) ThreadState {
   ThreadState(NativeEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed);
 
@@ -75,6 +105,7 @@ struct alignas(128) ThreadState {
   detail::GraphStorage* replay = nullptr;  ///< Where it has finished nodes that `done` does not count yet,
   std::uint64_t replay_done = 0;           ///< and how many.
   std::unique_ptr<Recorder> recorder;
+  Grain grain;
   graph::RecordCache cache;
   std::vector<PrivateLoan> loans;
   WorkerView view;

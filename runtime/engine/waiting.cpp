@@ -22,6 +22,29 @@ TaskHeader* NativeEngine::find_work(ThreadState& self) {
   return nullptr;
 }
 
+void NativeEngine::hold_off(ThreadState& self) {
+  Grain& grain = self.grain;
+  if (!grain.tiny()) {
+    grain.hold = Grain::kShortestHold;
+    return;
+  }
+  const std::uint64_t submitted = next_id_.load(std::memory_order_relaxed);
+  if (grain.hold <= Grain::kLongestSpin) {
+    // Long pauses: on a core with two hardware threads the other one may be the application's.
+    for (const std::uint64_t until = steady_ns() + grain.hold; steady_ns() < until;)
+      for (unsigned i = 0; i < 64; ++i) detail::cpu_relax();
+  } else {
+    self.parker.park(Seconds(static_cast<double>(grain.hold) * 1e-9));
+  }
+  // Nothing is gained by staying away from a thread that does not get on by itself: that neither submits nor executes.
+  const bool executes = role_busy_.load(std::memory_order_relaxed) && !role_starves_.load(std::memory_order_relaxed);
+  if (!executes && next_id_.load(std::memory_order_relaxed) == submitted) {
+    grain.hold = Grain::kShortestHold;
+    return;
+  }
+  if (grain.hold < Grain::kLongestHold) grain.hold *= 2;
+}
+
 void NativeEngine::run_chain(ThreadState& self, TaskHeader* task) {
   while (task != nullptr) {
     task = execute(self, task);
@@ -40,6 +63,15 @@ constexpr unsigned kSilentSpins = 256;
 
 template <class Predicate>
 TaskHeader* NativeEngine::search(ThreadState& self, bool waits, Predicate&& done) {
+  if (self.worker_thread) return search_silently_then_sleep(self, waits, done);
+  role_starves_.store(true, std::memory_order_relaxed);
+  TaskHeader* task = search_silently_then_sleep(self, waits, done);
+  role_starves_.store(false, std::memory_order_relaxed);
+  return task;
+}
+
+template <class Predicate>
+TaskHeader* NativeEngine::search_silently_then_sleep(ThreadState& self, bool waits, Predicate&& done) {
   if (self.replay_done != 0) flush_replay(self);
   if (event_waiters_.load(std::memory_order_relaxed) != 0) notify_waiters();  // this thread may have finished the last task
   // At first without a word: a producer of tiny tasks reads the line on which searchers announce themselves for each of
@@ -373,10 +405,18 @@ void NativeEngine::worker_main(ThreadState& self) {
   thread_cache = {serial_, &self};
   driver_->attach(machine_.workers[self.context.worker.index()]);
   auto stop = [&] { return stopping_.load(std::memory_order_acquire); };
+  unsigned run = 0;  // tasks since the last hold
   while (!stop()) {
     TaskHeader* task = find_work(self);
     if (task == nullptr) task = search(self, false, stop);
-    run_chain(self, task);
+    while (task != nullptr) {
+      task = execute(self, task);
+      if (self.deferred != nullptr) [[unlikely]] complete_deferred(self);
+      // Recorded tasks were written long ago, by nobody who is in a hurry: they are shared at any size.
+      if (self.replay_done != 0 || ++run % Grain::kTasksBetween != 0) continue;
+      if (task != nullptr && self.grain.tiny()) hand_to_policy(self, std::exchange(task, nullptr));
+      hold_off(self);
+    }
   }
 }
 

@@ -1,14 +1,16 @@
 // Task Bench's patterns: the dependencies of small graphs, written by hand; and that a task notices a wrong input.
+#include "workloads/task_bench.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <mitra/mitra.hpp>
 #include <vector>
+
+#include <mitra/mitra.hpp>
 
 #include "support/catch.hpp"
 #include "support/runtimes.hpp"
 #include "workloads/siphash.hpp"
-#include "workloads/task_bench.hpp"
 
 using namespace mitra;
 using namespace mitra::workloads;
@@ -65,7 +67,8 @@ TEST_CASE("the dependencies of the local patterns") {
 }
 
 TEST_CASE("a ring of one or two columns has each neighbour once") {
-  CHECK(step_of(graph(TaskBenchPattern::stencil_1d_periodic, 4), 1) == Lists{{0, 1, 3}, {0, 1, 2}, {1, 2, 3}, {2, 3, 0}});
+  CHECK(step_of(graph(TaskBenchPattern::stencil_1d_periodic, 4), 1) ==
+        Lists{{0, 1, 3}, {0, 1, 2}, {1, 2, 3}, {2, 3, 0}});
   CHECK(step_of(graph(TaskBenchPattern::stencil_1d_periodic, 2), 1) == Lists{{0, 1}, {0, 1}});
   CHECK(step_of(graph(TaskBenchPattern::stencil_1d_periodic, 1), 1) == Lists{{0}});
 }

@@ -1,12 +1,13 @@
-// The workloads: names and parameters, results that verify and wrong ones that do not, what their graphs say of themselves.
+// The workloads: names and parameters, results that verify and wrong ones that do not, what their graphs state.
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <string>
+#include <vector>
+
 #include <mitra/mitra.hpp>
 #include <mitra/recorded_graph.hpp>
 #include <mitra/registry.hpp>
-#include <string>
-#include <vector>
 
 #include "support/catch.hpp"
 #include "support/runtimes.hpp"
@@ -27,8 +28,8 @@ namespace {
 
 /// Small, and with tiles that do not divide the order.
 GivenValues small(const WorkloadInfo& info) {
-  const std::map<std::string, std::string> values{{"n", "70"},       {"tile", "16"}, {"steps", "9"}, {"width", "6"},
-                                                  {"iterations", "3"}, {"radix", "3"}};
+  const std::map<std::string, std::string> values{{"n", "70"},    {"tile", "16"},      {"steps", "9"},
+                                                  {"width", "6"}, {"iterations", "3"}, {"radix", "3"}};
   GivenValues given;
   for (const ParameterInfo& parameter : info.parameters)
     if (const auto found = values.find(parameter.name); found != values.end()) given.insert(*found);
@@ -49,8 +50,8 @@ TEST_CASE("the issue's workloads are registered, each with a line and defaults t
     CHECK_NOTHROW(make_workload(info, Parameters(info.name, info.parameters)));
   }
   CHECK(names == std::vector<std::string>{"cholesky", "gemm", "stencil", "trivial", "no_comm", "stencil_1d",
-                                          "stencil_1d_periodic", "dom", "tree", "fft", "all_to_all", "nearest", "spread",
-                                          "random_nearest"});
+                                          "stencil_1d_periodic", "dom", "tree", "fft", "all_to_all", "nearest",
+                                          "spread", "random_nearest"});
 }
 
 TEST_CASE("an unknown workload, parameter or value is refused with the known ones") {
@@ -72,7 +73,8 @@ TEST_CASE("an unknown workload, parameter or value is refused with the known one
 TEST_CASE("data that the machine has no memory for are refused before the run") {
   Runtime rt(with_workers(1));
   if (rt.machine().memory_nodes.front().capacity == Bytes{}) return;  // unknown: nothing to compare with
-  CHECK_THROWS_WITH(workloads::run(rt, "gemm", {{"n", "10000000"}, {"tile", "10000"}}), contains("choose a smaller size"));
+  CHECK_THROWS_WITH(workloads::run(rt, "gemm", {{"n", "10000000"}, {"tile", "10000"}}),
+                    contains("choose a smaller size"));
 }
 
 TEST_CASE("every workload verifies at a small size, with few and with many workers") {
@@ -109,7 +111,8 @@ TEST_CASE("sizes at the edges: one element, one tile, a tile larger than the mat
     for (const char* name : {"cholesky", "gemm"})
       CHECK(workloads::run(rt, name, {{"n", "100"}, {"tile", "32"}, {"precision", precision}}).verified == true);
   for (const char* fields : {"0", "2", "3"})
-    CHECK(workloads::run(rt, "stencil_1d", {{"width", "5"}, {"steps", "20"}, {"kernel", "empty"}, {"fields", fields}}).verified == true);
+    CHECK(workloads::run(rt, "stencil_1d", {{"width", "5"}, {"steps", "20"}, {"kernel", "empty"}, {"fields", fields}})
+              .verified == true);
 }
 
 TEST_CASE("input that was never factorised, iterated or computed on does not verify") {
@@ -118,7 +121,8 @@ TEST_CASE("input that was never factorised, iterated or computed on does not ver
     INFO(name);
     const WorkloadInfo& info = find_workload(name);
     GivenValues given = small(info);
-    if (given.contains("steps")) given["steps"] = std::string("2");  // an even number: the result would lie where the input is
+    if (given.contains("steps"))
+      given["steps"] = std::string("2");  // an even number: the result would lie where the input is
     const auto workload = make_workload(info, Parameters(info.name, info.parameters, given));
     workload->generate(rt);
     rt.wait();
@@ -128,7 +132,9 @@ TEST_CASE("input that was never factorised, iterated or computed on does not ver
 
 TEST_CASE("the same seed gives the same input, and another seed another one") {
   Runtime rt(with_workers(2));
-  const auto residual = [&](const char* seed) { return workloads::run(rt, "cholesky", {{"n", "60"}, {"tile", "20"}, {"seed", seed}}).residual; };
+  const auto residual = [&](const char* seed) {
+    return workloads::run(rt, "cholesky", {{"n", "60"}, {"tile", "20"}, {"seed", seed}}).residual;
+  };
   CHECK(residual("1") == residual("1"));
   CHECK(residual("1") != residual("2"));
 }
@@ -184,14 +190,18 @@ TEST_CASE("BLAS has one thread while a guard lives, and what it had before after
 
 TEST_CASE("the benchmark graphs have the tasks and edges that they promise") {
   Runtime rt(with_workers(2));
-  CHECK_THROWS_WITH(overhead_pattern("ring"), "unknown benchmark pattern 'ring'; known: independent, independent_data, chain, "
-                                              "stencil_1d, cholesky");
+  CHECK_THROWS_WITH(overhead_pattern("ring"),
+                    "unknown benchmark pattern 'ring'; known: independent, independent_data, chain, "
+                    "stencil_1d, cholesky");
   OverheadSize size;
   size.tasks = 100;
   size.width = 10;
   size.tiles = 5;
-  const std::map<std::string_view, std::pair<std::size_t, std::size_t>> expected{  // tasks, edges
-      {"independent", {100, 0}}, {"independent_data", {100, 0}}, {"chain", {100, 99}}, {"cholesky", {35, 60}}};
+  const std::map<std::string_view, std::pair<std::size_t, std::size_t>> expected{// tasks, edges
+                                                                                 {"independent", {100, 0}},
+                                                                                 {"independent_data", {100, 0}},
+                                                                                 {"chain", {100, 99}},
+                                                                                 {"cholesky", {35, 60}}};
   for (const std::string_view name : kOverheadPatterns)
     for (const std::uint64_t iterations : {0U, 1U}) {
       INFO(name);

@@ -4,14 +4,17 @@
 
 #include <algorithm>
 #include <chrono>
+
 #include <mitra/error.hpp>
 
 namespace mitra::tool {
 
 std::vector<Option> BenchOptions::options() {
   return {{"--modes", &modes, "LIST", "submit: infer the dependencies; replay: run a recorded graph [submit,replay]"},
-          {"--workers", &workers, "LIST", "Threads in all, for each Runtime [as MITRA_WORKERS says, or one for each processor]"},
-          {"--repeat", &repeat, "N", "Repetitions, interleaved; medians and quartiles are reported [" + std::to_string(repeat) + "]"},
+          {"--workers", &workers, "LIST",
+           "Threads in all, for each Runtime [as MITRA_WORKERS says, or one for each processor]"},
+          {"--repeat", &repeat, "N",
+           "Repetitions, interleaved; medians and quartiles are reported [" + std::to_string(repeat) + "]"},
           {"--scheduler", &runtime.scheduler, "NAME", "A policy of `mitra schedulers` [MITRA_SCHEDULER]"},
           {"--seed", &runtime.seed, "N", "Source of the scheduler's random choices [MITRA_SEED]"}};
 }
@@ -30,15 +33,18 @@ std::vector<std::unique_ptr<Runtime>> BenchOptions::start() const {
   return runtimes;
 }
 
-BenchCase::BenchCase(Runtime& rt, workloads::OverheadPattern pattern, const workloads::OverheadSize& size, std::string mode)
+BenchCase::BenchCase(Runtime& rt, workloads::OverheadPattern pattern, const workloads::OverheadSize& size,
+                     std::string mode)
     : rt_(rt), graph_(rt, pattern, size), mode_(std::move(mode)) {
   if (mode_ == "replay") recorded_ = rt_.record([this] { graph_.submit(); });
 }
 
 Seconds BenchCase::run() {
   const auto start = std::chrono::steady_clock::now();
-  if (mode_ == "replay") rt_.replay(recorded_);
-  else graph_.submit();
+  if (mode_ == "replay")
+    rt_.replay(recorded_);
+  else
+    graph_.submit();
   rt_.wait();
   return Seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
 }

@@ -5,11 +5,12 @@
 #include <array>
 #include <cstdint>
 #include <memory>
-#include <mitra/mitra.hpp>
-#include <mitra/recorded_graph.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <mitra/mitra.hpp>
+#include <mitra/recorded_graph.hpp>
 
 #include "call.hpp"
 #include "runtime_options.hpp"

@@ -18,10 +18,10 @@ enum class Status : int {
   wrong_call = 2,  ///< An unknown name, option or value; an exception says what is known.
 };
 
-/// An option or, without dashes, a positional argument. Lists are separated by commas. What is not given stays as it is.
+/// An option or, without dashes, a positional argument. Lists are separated by commas. What is not given stays as is.
 struct Option {
-  using Target = std::variant<bool*, std::string*, std::uint64_t*, std::optional<std::string>*, std::optional<std::uint64_t>*,
-                              std::vector<std::string>*, std::vector<std::uint64_t>*>;
+  using Target = std::variant<bool*, std::string*, std::uint64_t*, std::optional<std::string>*,
+                              std::optional<std::uint64_t>*, std::vector<std::string>*, std::vector<std::uint64_t>*>;
 
   std::string flags;  ///< "--json", or "WORKLOAD".
   Target into;

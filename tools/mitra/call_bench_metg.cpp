@@ -1,5 +1,5 @@
 // `mitra bench metg`: METG(50 %) of stencil_1d with Task Bench's compute-bound kernel.
-// Flow: command line -> [bench metg] -> overhead graph -> Runtime; points -> metg -> output. Thread-safety: main thread.
+// Flow: command line -> [bench metg] -> overhead graph -> Runtime; points -> output. Thread-safety: main thread.
 
 #include <fmt/format.h>
 
@@ -39,7 +39,8 @@ class BenchMetg final : public Call {
   Status execute() override {
     const Output output(json_);
     for (const std::uint64_t width : widths_)
-      if (width < 1 || width > 1'000'000) throw ConfigError(detail::message("--width is a number from 1 to 1000000, not ", width));
+      if (width < 1 || width > 1'000'000)
+        throw ConfigError(detail::message("--width is a number from 1 to 1000000, not ", width));
     if (steps_ < 1 || steps_ > 100'000'000) throw ConfigError("--steps is a number from 1 to 100000000");
     const auto runtimes = bench_.start();
     std::vector<std::unique_ptr<Row>> rows;
@@ -50,7 +51,8 @@ class BenchMetg final : public Call {
     std::vector<double> rates;
     std::atomic<std::size_t> done{0};
     {
-      const Progress progress("bench metg", [&] { return static_cast<double>(done) / static_cast<double>(bench_.repeat); });
+      const Progress progress("bench metg",
+                              [&] { return static_cast<double>(done) / static_cast<double>(bench_.repeat); });
       for (std::uint64_t round = 0; round < bench_.repeat; ++round) {
         for (const auto& row : rows) {
           // Right before each sweep: what one core can do now, not what it could do a minute ago.
@@ -65,7 +67,7 @@ class BenchMetg final : public Call {
   }
 
  private:
-  // Task Bench halves the iterations from step to step. 8192 of them take about 0.1 ms, where every runtime is efficient.
+  // Task Bench halves the iterations from step to step. 8192 of them take about 0.1 ms: no runtime's overhead shows.
   static constexpr int kSizes = 14;
 
   struct Row {
@@ -93,7 +95,8 @@ class BenchMetg final : public Call {
     std::vector<MetgPoint> points() const {
       std::vector<MetgPoint> list;
       for (std::size_t i = 0; i < cases.size(); ++i)
-        list.push_back({iterations[i], Seconds(Quartiles::of(granularities[i]).median), Quartiles::of(efficiencies[i]).median});
+        list.push_back(
+            {iterations[i], Seconds(Quartiles::of(granularities[i]).median), Quartiles::of(efficiencies[i]).median});
       return list;
     }
 
@@ -128,9 +131,10 @@ class BenchMetg final : public Call {
                               {"kernel_flops_per_s", rate},
                               {"points", measured}}));
     }
-    output.text(fmt::format("{}The kernel alone reaches {:.4g} GFLOP/s on one core. -: the efficiency does not cross 50 %, as\n"
-                            "when there are more workers than cores. Medians of {} interleaved sweeps.\n",
-                            table.text(), rate / 1e9, bench_.repeat));
+    output.text(
+        fmt::format("{}The kernel alone reaches {:.4g} GFLOP/s on one core. -: the efficiency does not cross 50 %, as\n"
+                    "when there are more workers than cores. Medians of {} interleaved sweeps.\n",
+                    table.text(), rate / 1e9, bench_.repeat));
     output.json(Json::object({{"rows", list}}));
   }
 

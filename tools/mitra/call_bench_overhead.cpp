@@ -26,7 +26,8 @@ class BenchOverhead final : public Call {
   }
   std::vector<Option> options() override {
     std::vector<Option> list{
-        {"--patterns", &patterns_, "LIST", "Of " + join({workloads::kOverheadPatterns.begin(), workloads::kOverheadPatterns.end()}) + " [all]"},
+        {"--patterns", &patterns_, "LIST",
+         "Of " + join({workloads::kOverheadPatterns.begin(), workloads::kOverheadPatterns.end()}) + " [all]"},
         {"--tasks", &size_.tasks, "N", "Tasks of a graph, but for cholesky [100000]"},
         {"--width", &size_.width, "N", "Columns of stencil_1d [64]"},
         {"--tiles", &size_.tiles, "N", "Tiles in a row of cholesky: N (N + 1) (N + 2) / 6 tasks [60]"}};
@@ -68,8 +69,8 @@ class BenchOverhead final : public Call {
     for (const auto& row : rows) {
       const Quartiles found = Quartiles::of(row->ns_per_task);
       const auto number = [](double value) { return fmt::format("{:.1f}", value); };
-      table.row({row->pattern, row->run.mode(), fmt::format("{}", row->run.workers()), fmt::format("{}", row->run.tasks()),
-                 number(found.median), number(found.p25), number(found.p75)});
+      table.row({row->pattern, row->run.mode(), fmt::format("{}", row->run.workers()),
+                 fmt::format("{}", row->run.tasks()), number(found.median), number(found.p25), number(found.p75)});
       list.push(Json::object({{"runtime", "mitra"},
                               {"pattern", row->pattern},
                               {"mode", row->run.mode()},
@@ -77,8 +78,9 @@ class BenchOverhead final : public Call {
                               {"tasks", row->run.tasks()},
                               {"ns_per_task", found.json()}}));
     }
-    output.text(fmt::format("{}Medians and quartiles of {} interleaved runs, from the first submission to the last completion.\n",
-                            table.text(), bench_.repeat));
+    output.text(fmt::format(
+        "{}Medians and quartiles of {} interleaved runs, from the first submission to the last completion.\n",
+        table.text(), bench_.repeat));
     output.json(Json::object({{"rows", list}}));
     return Status::done;
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+
 #include <mitra/mitra.hpp>
 
 #include "calls.hpp"
@@ -16,20 +17,24 @@ namespace mitra::tool {
 namespace {
 
 std::string describe(const Machine& machine) {
-  std::string text = fmt::format("{}: {} workers on {} processors\n", machine.name, machine.workers.size(), machine.processors);
+  std::string text =
+      fmt::format("{}: {} workers on {} processors\n", machine.name, machine.workers.size(), machine.processors);
   for (const WorkerClass& c : machine.classes)
     text += fmt::format("  class   {:<10} {} x {}, memory node {}\n", c.name, c.workers.size(), to_string(c.kind),
                         machine.memory_nodes[c.node.index()].name);
   for (const MemoryNode& node : machine.memory_nodes)
-    text += fmt::format("  memory  {:<10} {}\n", node.name, node.capacity.value == 0 ? "unknown size" : format_bytes(node.capacity));
+    text += fmt::format("  memory  {:<10} {}\n", node.name,
+                        node.capacity.value == 0 ? "unknown size" : format_bytes(node.capacity));
 
   // By cache, not worker by worker: 256 lines say less than 8.
   std::map<std::pair<int, int>, std::vector<std::string>> caches;
   for (const Worker& worker : machine.workers)
     caches[{worker.numa_domain, worker.l3_domain}].push_back(
-        worker.processor < 0 ? fmt::format("{}", worker.id.value) : fmt::format("{}@{}", worker.id.value, worker.processor));
+        worker.processor < 0 ? fmt::format("{}", worker.id.value)
+                             : fmt::format("{}@{}", worker.id.value, worker.processor));
   text += "\nNUMA domain  L3 domain  workers (worker@processor; without @: not bound)\n";
-  for (const auto& [place, workers] : caches) text += fmt::format("{:>11}  {:>9}  {}\n", place.first, place.second, fmt::join(workers, " "));
+  for (const auto& [place, workers] : caches)
+    text += fmt::format("{:>11}  {:>9}  {}\n", place.first, place.second, fmt::join(workers, " "));
   return text;
 }
 
@@ -49,11 +54,12 @@ Json to_json(const Machine& machine) {
   for (const WorkerClass& c : machine.classes) {
     Json members = Json::array();
     for (const WorkerId id : c.workers) members.push(id.value);
-    classes.push(Json::object({{"name", c.name}, {"kind", to_string(c.kind)}, {"node", c.node.value}, {"workers", members}}));
+    classes.push(
+        Json::object({{"name", c.name}, {"kind", to_string(c.kind)}, {"node", c.node.value}, {"workers", members}}));
   }
   for (const MemoryNode& node : machine.memory_nodes)
-    nodes.push(Json::object({{"name", node.name},
-                             {"capacity_bytes", node.capacity.value == 0 ? Json() : Json(node.capacity.value)}}));
+    nodes.push(Json::object(
+        {{"name", node.name}, {"capacity_bytes", node.capacity.value == 0 ? Json() : Json(node.capacity.value)}}));
   return Json::object({{"name", machine.name},
                        {"processors", machine.processors},
                        {"workers", workers},

@@ -5,8 +5,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <mitra/mitra.hpp>
 #include <stdexcept>
+
+#include <mitra/mitra.hpp>
 
 #include "calls.hpp"
 #include "output.hpp"
@@ -35,7 +36,8 @@ class ParameterOptions {
         // Patterns of Task Bench share their text: once is enough.
         const std::string text = fmt::format("{} [{}]", parameter.summary, parameter.value);
         const auto same = std::ranges::find(entry.meanings, text, &Meaning::text);
-        (same != entry.meanings.end() ? *same : entry.meanings.emplace_back(Meaning{text, {}})).workloads.push_back(workload.name);
+        (same != entry.meanings.end() ? *same : entry.meanings.emplace_back(Meaning{text, {}}))
+            .workloads.push_back(workload.name);
       }
   }
 
@@ -49,7 +51,8 @@ class ParameterOptions {
                             many ? fmt::format("{}, ... {}", meaning.workloads.front(), meaning.workloads.back())
                                  : join(meaning.workloads));
       }
-      list.push_back({"--" + entry.name, &entry.given, "VALUE", help, "Parameters of workloads (`mitra workloads` lists them by workload)"});
+      list.push_back({"--" + entry.name, &entry.given, "VALUE", help,
+                      "Parameters of workloads (`mitra workloads` lists them by workload)"});
     }
     return list;
   }
@@ -88,7 +91,8 @@ class Run final : public Call {
     std::vector<Option> list{{"WORKLOAD", &workload_, "WORKLOAD", "A name from `mitra workloads`"}};
     std::ranges::move(runtime_.options(), std::back_inserter(list));
     list.push_back({"--repeat", &repeat_, "N", "Runs, of which the one with the median makespan is reported [1]"});
-    list.push_back({"--reference", &reference_, "", "Measure what one core of this machine can do (dense workloads; without --json - always)"});
+    list.push_back({"--reference", &reference_, "",
+                    "Measure what one core of this machine can do (dense workloads; without --json - always)"});
     list.push_back({"--strict", &strict_, "", "A result that could not be verified is a failure too"});
     list.push_back(Output::json_option(json_));
     std::ranges::move(parameters_.options(), std::back_inserter(list));
@@ -123,10 +127,12 @@ class Run final : public Call {
     if (record.verified == false) {
       std::string remarks;
       for (const WorkloadResult& result : results)
-        if (result.verified == false) remarks += (remarks.empty() ? "" : "; ") + fmt::format("{}", fmt::join(result.remarks, "; "));
+        if (result.verified == false)
+          remarks += (remarks.empty() ? "" : "; ") + fmt::format("{}", fmt::join(result.remarks, "; "));
       throw std::runtime_error(detail::message(workload_, ": the result is wrong (", remarks, ')'));
     }
-    if (strict_ && !record.verified) throw std::runtime_error(workload_ + ": the result could not be verified (--strict)");
+    if (strict_ && !record.verified)
+      throw std::runtime_error(workload_ + ": the result could not be verified (--strict)");
     return Status::done;
   }
 
@@ -137,9 +143,11 @@ class Run final : public Call {
     return names;
   }
 
-  std::vector<WorkloadResult> repeat(Runtime& rt, const WorkloadInfo& info, const workloads::Parameters& parameters) const {
+  std::vector<WorkloadResult> repeat(Runtime& rt, const WorkloadInfo& info,
+                                     const workloads::Parameters& parameters) const {
     std::vector<WorkloadResult> results;
-    const double all = static_cast<double>(repeat_) * static_cast<double>(workloads::make_workload(info, parameters)->tasks());
+    const double all =
+        static_cast<double>(repeat_) * static_cast<double>(workloads::make_workload(info, parameters)->tasks());
     const Progress progress(info.name, [&rt, all] { return static_cast<double>(rt.statistics().executed) / all; });
     while (results.size() < repeat_) {
       const auto workload = workloads::make_workload(info, parameters);
@@ -172,8 +180,10 @@ class Run final : public Call {
     record.verified = true;
     for (const WorkloadResult& result : results) {
       record.repetitions.push_back(result.makespan);
-      if (result.verified == false) record.verified = false;
-      else if (!result.verified && record.verified == true) record.verified.reset();
+      if (result.verified == false)
+        record.verified = false;
+      else if (!result.verified && record.verified == true)
+        record.verified.reset();
     }
     record.peak_rss = peak_rss();
     for (const WorkerClass& c : rt.machine().classes) {
@@ -189,11 +199,14 @@ class Run final : public Call {
     std::string text = record.workload;
     for (const auto& [name, value] : record.parameters) text += fmt::format("  {}={}", name, value);
     text += fmt::format("\nscheduler {}, {} workers, {}\n\n", record.scheduler, record.workers, record.machine);
-    const auto line = [&](const char* what, const std::string& value) { text += fmt::format("  {:<12} {}\n", what, value); };
+    const auto line = [&](const char* what, const std::string& value) {
+      text += fmt::format("  {:<12} {}\n", what, value);
+    };
     line("makespan", format_seconds(record.makespan) + " (of which submission " + format_seconds(*record.submit) + ")");
     if (record.repetitions.size() > 1) {
       const auto [least, most] = std::ranges::minmax(record.repetitions);
-      line("", fmt::format("the median of {} runs, {} to {}", record.repetitions.size(), format_seconds(least), format_seconds(most)));
+      line("", fmt::format("the median of {} runs, {} to {}", record.repetitions.size(), format_seconds(least),
+                           format_seconds(most)));
     }
     line("tasks", fmt::format("{}, {:.4g} per second", record.tasks, record.tasks_per_second()));
     if (record.flops > 0) line("rate", rate(rt, record));

@@ -29,11 +29,13 @@ class Schedulers final : public Call {
       Json parameters = Json::array();
       for (const PolicyParameter& parameter : policy->parameters) {
         output.text(fmt::format("  {:<14} {} [{}]\n", parameter.name, parameter.summary, parameter.value));
-        parameters.push(Json::object({{"name", parameter.name}, {"default", parameter.value}, {"summary", parameter.summary}}));
+        parameters.push(
+            Json::object({{"name", parameter.name}, {"default", parameter.value}, {"summary", parameter.summary}}));
       }
       list.push(Json::object({{"name", policy->name}, {"summary", policy->summary}, {"parameters", parameters}}));
     }
-    output.text("\nChoose one with --scheduler NAME[:key=value,...], or one of your own with --scheduler ./FILE.so:NAME\n");
+    output.text(
+        "\nChoose one with --scheduler NAME[:key=value,...], or one of your own with --scheduler ./FILE.so:NAME\n");
     output.json(Json::object({{"schedulers", list}}));
     return Status::done;
   }

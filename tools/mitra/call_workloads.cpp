@@ -28,7 +28,8 @@ class Workloads final : public Call {
       Json parameters = Json::array();
       for (const workloads::ParameterInfo& parameter : workload.parameters) {
         output.text(fmt::format("  --{:<16} {} [{}]\n", parameter.name, parameter.summary, parameter.value));
-        parameters.push(Json::object({{"name", parameter.name}, {"default", parameter.value}, {"summary", parameter.summary}}));
+        parameters.push(
+            Json::object({{"name", parameter.name}, {"default", parameter.value}, {"summary", parameter.summary}}));
       }
       list.push(Json::object({{"name", workload.name}, {"summary", workload.summary}, {"parameters", parameters}}));
     }

@@ -3,9 +3,11 @@
 #include "command_line.hpp"
 
 #include <CLI/CLI.hpp>
+
 #include <charconv>
 #include <iostream>
 #include <map>
+
 #include <mitra/error.hpp>
 
 namespace mitra::tool {
@@ -21,7 +23,9 @@ std::uint64_t parse_number(const std::string& flags, const std::string& text) {
 }
 
 void assign(const std::string&, const std::string& text, std::string& into) { into = text; }
-void assign(const std::string& flags, const std::string& text, std::uint64_t& into) { into = parse_number(flags, text); }
+void assign(const std::string& flags, const std::string& text, std::uint64_t& into) {
+  into = parse_number(flags, text);
+}
 template <class Value>
 void assign(const std::string& flags, const std::string& text, std::optional<Value>& into) {
   assign(flags, text, into.emplace());
@@ -41,7 +45,9 @@ void declare(CLI::App& app, const Option& option) {
   const std::string& flags = option.flags;
   const auto add = [&](auto* into) {
     if constexpr (std::is_same_v<decltype(into), bool*>) {
-      app.add_flag_callback(flags, [into] { *into = true; }, option.help)->group(option.group);
+      app.add_flag_callback(
+             flags, [into] { *into = true; }, option.help)
+          ->group(option.group);
     } else {
       const auto take = [into, flags](const std::string& text) { assign(flags, text, *into); };
       app.add_option_function<std::string>(flags, take, option.help)
@@ -79,15 +85,19 @@ std::string known_at(const CLI::App& app, const std::string& path) {
   const std::vector<std::string> unknown = reached->remaining();
   const bool is_group = !reached->get_subcommands({}).empty();
   std::string what = error.what();
-  if (is_group) what = unknown.empty() ? "`" + path + "` needs to know what to do" : "unknown call '" + unknown.front() + "'";
-  else if (!unknown.empty()) what = "unknown option '" + unknown.front() + "'";
+  if (is_group)
+    what = unknown.empty() ? "`" + path + "` needs to know what to do" : "unknown call '" + unknown.front() + "'";
+  else if (!unknown.empty())
+    what = "unknown option '" + unknown.front() + "'";
   throw ConfigError(what + "; " + known_at(*reached, path) + " (more by `" + path + " --help`)");
 }
 
 }  // namespace
 
 Call* read_command_line(int argc, const char* const* argv, const std::vector<std::unique_ptr<Call>>& calls) {
-  CLI::App app("Mitra: a task runtime for heterogeneous nodes. Runs task graphs on this machine, checks and times them.", "mitra");
+  CLI::App app(
+      "Mitra: a task runtime for heterogeneous nodes. Runs task graphs on this machine, checks and times them.",
+      "mitra");
   app.set_version_flag("--version", "mitra " MITRA_VERSION, "Print the version and exit");
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.require_subcommand(1);
@@ -113,8 +123,9 @@ Call* read_command_line(int argc, const char* const* argv, const std::vector<std
     sub->callback([&chosen, own = call.get()] { chosen = own; });
     examples += call->examples().substr(0, call->examples().find('\n') + 1);
   }
-  app.footer(examples + "Options win over the environment (MITRA_SCHEDULER, MITRA_WORKERS, ...). Exit status: 0 done, 1 the run "
-                        "failed, 2 the call is wrong.");
+  app.footer(examples +
+             "Options win over the environment (MITRA_SCHEDULER, MITRA_WORKERS, ...). Exit status: 0 done, 1 the run "
+             "failed, 2 the call is wrong.");
 
   try {
     app.parse(argc, argv);

@@ -1,4 +1,4 @@
-// Reads the command line with CLI11, which only command_line.cpp includes: it takes longer to compile than all the rest.
+// Reads the command line with CLI11, which command_line.cpp alone includes: it takes longer to compile than all else.
 // Flow: main -> [command line] -> call. Thread-safety: main thread.
 #pragma once
 

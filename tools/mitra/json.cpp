@@ -2,8 +2,9 @@
 
 #include "json.hpp"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
+
+#include <cmath>
 
 namespace mitra::tool {
 

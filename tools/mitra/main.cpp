@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <exception>
+
 #include <mitra/error.hpp>
 
 #include "call.hpp"

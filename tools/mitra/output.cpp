@@ -6,8 +6,9 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <mitra/error.hpp>
 #include <stdexcept>
+
+#include <mitra/error.hpp>
 
 namespace mitra::tool {
 

@@ -15,9 +15,11 @@ namespace {
 Json typed(const std::string& text) {
   const char* end = text.data() + text.size();
   std::uint64_t whole = 0;
-  if (const auto [stop, error] = std::from_chars(text.data(), end, whole); error == std::errc{} && stop == end) return whole;
+  if (const auto [stop, error] = std::from_chars(text.data(), end, whole); error == std::errc{} && stop == end)
+    return whole;
   double number = 0;
-  if (const auto [stop, error] = std::from_chars(text.data(), end, number); error == std::errc{} && stop == end) return number;
+  if (const auto [stop, error] = std::from_chars(text.data(), end, number); error == std::errc{} && stop == end)
+    return number;
   return text;
 }
 
@@ -40,11 +42,13 @@ Json RunRecord::json() const {
   for (const auto& [name, value] : parameters) given.set(name, typed(value));
   Json classes = Json::array();
   for (const WorkerClassRecord& c : worker_classes)
-    classes.push(Json::object({{"name", c.name}, {"count", c.count}, {"busy_fraction", c.busy_fraction}, {"tasks", c.tasks}}));
+    classes.push(
+        Json::object({{"name", c.name}, {"count", c.count}, {"busy_fraction", c.busy_fraction}, {"tasks", c.tasks}}));
   std::vector<double> makespans;
   for (const Seconds time : repetitions) makespans.push_back(time.value);
 
-  Json memory = nulls({"bytes_to_device", "bytes_from_device", "bytes_peer", "evictions", "peak_bytes", "peak_rss_bytes"});
+  Json memory =
+      nulls({"bytes_to_device", "bytes_from_device", "bytes_peer", "evictions", "peak_bytes", "peak_rss_bytes"});
   if (peak_rss) memory.set("peak_rss_bytes", peak_rss->value);
 
   return Json::object({
@@ -66,7 +70,8 @@ Json RunRecord::json() const {
       {"residual", residual},
       {"verified", verified},
       {"bounds", nulls({"critical_path_s", "area_s", "mixed_s", "best_s", "gap", "energy_j"})},
-      {"energy", nulls({"total_j", "source", "average_w", "peak_w", "edp_js", "by_component", "power_cap_w", "cap_violation_s"})},
+      {"energy",
+       nulls({"total_j", "source", "average_w", "peak_w", "edp_js", "by_component", "power_cap_w", "cap_violation_s"})},
       {"memory", memory},
       {"worker_classes", classes},
       {"decisions", nulls({"count", "mean_ns", "max_ns"})},

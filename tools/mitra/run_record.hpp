@@ -3,11 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <mitra/types.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <mitra/types.hpp>
 
 #include "json.hpp"
 

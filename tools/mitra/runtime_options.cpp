@@ -8,7 +8,8 @@ namespace mitra::tool {
 
 std::vector<Option> RuntimeOptions::options() {
   return {
-      {"--scheduler", &scheduler, "NAME", "A policy of `mitra schedulers`: NAME[:key=value,...], or ./FILE.so:NAME [MITRA_SCHEDULER]"},
+      {"--scheduler", &scheduler, "NAME",
+       "A policy of `mitra schedulers`: NAME[:key=value,...], or ./FILE.so:NAME [MITRA_SCHEDULER]"},
       {"--backend", &backend, "NAME", "What executes the tasks: native [MITRA_BACKEND]"},
       {"--workers", &workers, "N", "Threads in all; 0: one for each processor [MITRA_WORKERS]"},
       {"--seed", &seed, "N", "Source of every random choice, the workload's and the scheduler's [MITRA_SEED]"},
@@ -18,7 +19,8 @@ std::vector<Option> RuntimeOptions::options() {
 unsigned checked_workers(std::uint64_t workers) {
   constexpr std::uint64_t most = 4096;
   if (workers > most)
-    throw ConfigError(detail::message("--workers is a number from 0 (one for each processor) to ", most, ", not ", workers));
+    throw ConfigError(
+        detail::message("--workers is a number from 0 (one for each processor) to ", most, ", not ", workers));
   return static_cast<unsigned>(workers);
 }
 

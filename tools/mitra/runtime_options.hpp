@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <mitra/config.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <mitra/config.hpp>
 
 #include "call.hpp"
 

@@ -2,14 +2,15 @@
 // Flow: call -> [text] -> output. Thread-safety: thread-safe.
 #pragma once
 
-#include <mitra/types.hpp>
 #include <string>
 #include <vector>
 
+#include <mitra/types.hpp>
+
 namespace mitra::tool {
 
-std::string format_seconds(Seconds time);  ///< "1.23 s", "4.56 ms", "7.89 us"
-std::string format_bytes(Bytes size);      ///< "1.5 GiB"
+std::string format_seconds(Seconds time);                 ///< "1.23 s", "4.56 ms", "7.89 us"
+std::string format_bytes(Bytes size);                     ///< "1.5 GiB"
 std::string join(const std::vector<std::string>& words);  ///< "a, b, c"
 
 /// Rows of cells below a line of headers. Columns are as wide as they must be; numbers stand at their right edge.
