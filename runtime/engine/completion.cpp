@@ -5,7 +5,7 @@
 
 #include <mitra/error.hpp>
 
-#include "engine/native_engine.hpp"
+#include "engine/hot_path.hpp"
 #include "memory/private_copies.hpp"
 
 namespace mitra::engine {
@@ -29,27 +29,6 @@ void NativeEngine::make_ready(ThreadState& self, TaskHeader* task) {
     if (!take_commute_locks(task)) return;  // whoever holds the datum will try again for it
   }
   hand_to_policy(self, task);
-}
-
-void NativeEngine::hand_to_policy(ThreadState& self, TaskHeader* task) {
-  if (policy_concurrent_) {
-    policy_->ready(TaskRef(task), self.view);
-  } else {
-    detail::SpinGuard guard(policy_lock_);
-    policy_->ready(TaskRef(task), self.view);
-    policy_holds_.fetch_add(1, std::memory_order_relaxed);
-  }
-  parking_.wake_for_work();
-}
-
-TaskHeader* NativeEngine::take_from_policy(ThreadState& self) {
-  if (!self.context.worker.valid()) return nullptr;
-  if (policy_concurrent_) return policy_->next(self.context.worker, self.view).header();
-  if (policy_holds_.load(std::memory_order_relaxed) == 0) return nullptr;
-  detail::SpinGuard guard(policy_lock_);
-  TaskHeader* task = policy_->next(self.context.worker, self.view).header();
-  if (task != nullptr) policy_holds_.fetch_sub(1, std::memory_order_relaxed);
-  return task;
 }
 
 // ------------------------------------------------------------------------------------------------ commute
@@ -142,12 +121,6 @@ void NativeEngine::fail(TaskHeader* task, std::exception_ptr thrown) {
   outcomes_.store_error(parent == nullptr ? outcomes_.root_error() : Domain::of(*parent).first_error, error);
   outcomes_.store_failure(std::move(error));
   outcomes_.set(id.value, Outcome::failed);
-}
-
-TaskHeader* NativeEngine::finish(ThreadState& self, TaskHeader* task, bool poisoned) {
-  if (task->traits & (detail::kPrivate | detail::kCommutes | detail::kParent)) [[unlikely]]
-    if (!release_held(self, task, poisoned)) return nullptr;  // its last child will complete it
-  return complete(self, task, poisoned);
 }
 
 /// Ends what a task held beside its record. @returns False if children still run.

@@ -115,12 +115,12 @@ Member Recorder::insert(const detail::TaskType& type, const char* name, Datum* d
 
 namespace {
 
-void run_nothing(detail::TaskHeader&, const detail::ExecutionContext&) {}
-constexpr detail::TaskType kJoinType{.launch = {&run_nothing, nullptr}};
+void run_recorded_join(detail::TaskHeader&, const detail::ExecutionContext&) {}
+constexpr detail::TaskType kRecordedJoinType{.launch = {&run_recorded_join, nullptr}};
 
 }  // namespace
 
-Member Recorder::join(graph::DependencyState& members) { return insert(kJoinType, "join", nullptr, members); }
+Member Recorder::join(graph::DependencyState& members) { return insert(kRecordedJoinType, "join", nullptr, members); }
 Member Recorder::fold(Datum& datum, graph::DependencyState& members) { return insert(fold_type_, "fold", &datum, members); }
 
 std::shared_ptr<detail::GraphStorage> Recorder::finish() {

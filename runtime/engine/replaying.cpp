@@ -8,7 +8,7 @@
 
 #include <mitra/error.hpp>
 
-#include "engine/native_engine.hpp"
+#include "engine/hot_path.hpp"
 #include "engine/recorder.hpp"
 
 namespace mitra::engine {

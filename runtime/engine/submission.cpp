@@ -6,6 +6,7 @@
 #include <mitra/error.hpp>
 
 #include "engine/edge_sink.hpp"
+#include "engine/hot_path.hpp"
 #include "engine/native_engine.hpp"
 #include "engine/recorder.hpp"
 
@@ -17,39 +18,6 @@ using graph::kSubmissionGuard;
 using graph::OverflowBlock;
 
 // ------------------------------------------------------------------------------------------------ records
-
-TaskRecord* NativeEngine::new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes) {
-  TaskRecord* record = pool_.take(self.cache);
-  const std::size_t size = (detail::block_prefix(accesses) + closure_bytes + 7) & ~std::size_t{7};
-  if (size <= TaskRecord::kAreaBytes) [[likely]] {
-    record->block = record->area;
-    record->index = static_cast<std::uint32_t>(TaskRecord::kAreaOffset + size);
-    record->traits = 0;
-  } else {
-    try {
-      record->heap_block = static_cast<std::byte*>(::operator new(size));
-    } catch (...) {
-      pool_.give(self.cache, record);
-      throw;
-    }
-    record->overflow = nullptr;
-    record->block = record->heap_block;
-    record->index = static_cast<std::uint32_t>(TaskRecord::kAreaOffset);
-    record->traits = detail::kExtended;
-  }
-  record->accesses = static_cast<std::uint16_t>(accesses);
-  // Relaxed, and atomic for Task::wait, which may hold a stale reference to this record.
-  std::atomic_ref(record->parent).store(self.context.task, std::memory_order_relaxed);
-  return record;
-}
-
-void NativeEngine::free_record(ThreadState& self, TaskRecord* record) noexcept {
-  if (record->traits & detail::kExtended) {
-    ::operator delete(record->heap_block);
-    for (OverflowBlock* block = record->overflow; block != nullptr;) delete std::exchange(block, block->next_block);
-  }
-  pool_.give(self.cache, record);
-}
 
 graph::EdgeSlot* EdgeSink::take_overflow_slot(std::uint64_t& bits) {
   if (!(task_.traits & detail::kExtended)) {
@@ -167,10 +135,6 @@ void NativeEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras
 }
 
 // ------------------------------------------------------------------------------------------------ commit
-
-DependencyState& NativeEngine::state_for(Datum& datum, TaskHeader* parent) {
-  return parent == nullptr ? datum.root : Domain::of(*parent).states[&datum];
-}
 
 Task NativeEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) {
   ThreadState& self = thread_state();

@@ -58,10 +58,11 @@ class Books {
       if (entries_[i].finished != entries_[i].started) report(i, "has not finished, nor have its children");
     }
   }
-  void report(std::size_t task, const std::string& what) {
+  void report(const std::string& problem) {
     const std::lock_guard lock(mutex_);
-    if (++problems_ <= 10) text_ += program_.tasks[task].name + ' ' + what + '\n';
+    if (++problems_ <= 10) text_ += problem + '\n';
   }
+  void report(std::size_t task, const std::string& what) { report(program_.tasks[task].name + ' ' + what); }
   std::string problems() {
     const std::lock_guard lock(mutex_);
     return text_;

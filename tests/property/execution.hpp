@@ -34,6 +34,14 @@ class Execution {
     for (const std::size_t root : program_.roots) submit(root, also_after);
   }
 
+  /// After a wait: notes what differs from the oracle's values.
+  void compare(const Oracle& oracle) {
+    for (std::size_t d = 0; d < values.size(); ++d)
+      if (values[d] != oracle.data[d]) books.report(detail::message("datum d", d, " holds a wrong value in the end"));
+    for (std::size_t t = 0; t < seen.size(); ++t)
+      if (!(seen[t] == oracle.seen[t])) books.report(t, "read wrong values");
+  }
+
  private:
   Runtime& rt_;
   const Program& program_;

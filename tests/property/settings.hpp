@@ -5,12 +5,29 @@
 #include <mitra/mitra.hpp>
 #include <mitra/registry.hpp>
 
+#include "shrink.hpp"
 #include "support/catch.hpp"
 #include "support/random.hpp"
 #include "support/runtimes.hpp"
 #include "support/scale.hpp"
 
 namespace mitra::property {
+
+/// Runs the program; should it go wrong, says how, with the smallest part of it that still goes wrong.
+/// @param problems_of  problems_of(rt, program) runs it, and returns what went wrong.
+template <class ProblemsOf>
+void expect_well(Runtime& rt, const Program& program, ProblemsOf problems_of) {
+  const std::string problems = problems_of(rt, program);
+  if (problems.empty()) return;
+  const Program small = shrunk(program, [&](const Program& smaller) {
+    for (int attempt = 0; attempt < 5; ++attempt) {
+      Runtime fresh(rt.config());
+      if (!problems_of(fresh, smaller).empty()) return true;
+    }
+    return false;
+  });
+  FAIL(problems << "in " << program.tasks.size() << " tasks, of which these are enough:\n" << small.text());
+}
 
 /// Calls test(rt, seed) for each setting and so many seeds; one Runtime serves all seeds of a setting.
 template <class Test>

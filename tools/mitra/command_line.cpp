@@ -10,6 +10,8 @@
 
 #include <mitra/error.hpp>
 
+#include "text.hpp"
+
 namespace mitra::tool {
 namespace {
 
@@ -56,12 +58,6 @@ void declare(CLI::App& app, const Option& option) {
     }
   };
   std::visit(add, option.into);
-}
-
-std::string join(const std::vector<std::string>& words) {
-  std::string line;
-  for (const std::string& word : words) line += (line.empty() ? "" : ", ") + word;
-  return line;
 }
 
 /// What the program knows at the place where the command line stopped making sense.

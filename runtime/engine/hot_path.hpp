@@ -1,0 +1,76 @@
+// The few steps that every task passes through and that several files need: inlined where they are used.
+// Flow: submission, completion, waiting -> [hot path]. Thread-safety: each belongs to the calling thread's state.
+#pragma once
+
+#include <new>
+#include <utility>
+
+#include "engine/native_engine.hpp"
+
+namespace mitra::engine {
+
+[[gnu::always_inline]] inline TaskRecord* NativeEngine::new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes) {
+  TaskRecord* record = pool_.take(self.cache);
+  const std::size_t size = (detail::block_prefix(accesses) + closure_bytes + 7) & ~std::size_t{7};
+  if (size <= TaskRecord::kAreaBytes) [[likely]] {
+    record->block = record->area;
+    record->index = static_cast<std::uint32_t>(TaskRecord::kAreaOffset + size);
+    record->traits = 0;
+  } else {
+    try {
+      record->heap_block = static_cast<std::byte*>(::operator new(size));
+    } catch (...) {
+      pool_.give(self.cache, record);
+      throw;
+    }
+    record->overflow = nullptr;
+    record->block = record->heap_block;
+    record->index = static_cast<std::uint32_t>(TaskRecord::kAreaOffset);
+    record->traits = detail::kExtended;
+  }
+  record->accesses = static_cast<std::uint16_t>(accesses);
+  // Relaxed, and atomic for Task::wait, which may hold a stale reference to this record.
+  std::atomic_ref(record->parent).store(self.context.task, std::memory_order_relaxed);
+  return record;
+}
+
+[[gnu::always_inline]] inline void NativeEngine::free_record(ThreadState& self, TaskRecord* record) noexcept {
+  if (record->traits & detail::kExtended) {
+    ::operator delete(record->heap_block);
+    for (graph::OverflowBlock* block = record->overflow; block != nullptr;) delete std::exchange(block, block->next_block);
+  }
+  pool_.give(self.cache, record);
+}
+
+[[gnu::always_inline]] inline DependencyState& NativeEngine::state_for(Datum& datum, TaskHeader* parent) {
+  return parent == nullptr ? datum.root : Domain::of(*parent).states[&datum];
+}
+
+[[gnu::always_inline]] inline void NativeEngine::hand_to_policy(ThreadState& self, TaskHeader* task) {
+  if (policy_concurrent_) {
+    policy_->ready(TaskRef(task), self.view);
+  } else {
+    detail::SpinGuard guard(policy_lock_);
+    policy_->ready(TaskRef(task), self.view);
+    policy_holds_.fetch_add(1, std::memory_order_relaxed);
+  }
+  parking_.wake_for_work();
+}
+
+[[gnu::always_inline]] inline TaskHeader* NativeEngine::take_from_policy(ThreadState& self) {
+  if (!self.context.worker.valid()) return nullptr;
+  if (policy_concurrent_) return policy_->next(self.context.worker, self.view).header();
+  if (policy_holds_.load(std::memory_order_relaxed) == 0) return nullptr;
+  detail::SpinGuard guard(policy_lock_);
+  TaskHeader* task = policy_->next(self.context.worker, self.view).header();
+  if (task != nullptr) policy_holds_.fetch_sub(1, std::memory_order_relaxed);
+  return task;
+}
+
+[[gnu::always_inline]] inline TaskHeader* NativeEngine::finish(ThreadState& self, TaskHeader* task, bool poisoned) {
+  if (task->traits & (detail::kPrivate | detail::kCommutes | detail::kParent)) [[unlikely]]
+    if (!release_held(self, task, poisoned)) return nullptr;  // its last child will complete it
+  return complete(self, task, poisoned);
+}
+
+}  // namespace mitra::engine
