@@ -17,7 +17,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True  # the modules beside this file are part of the source tree
-from measure import MODES, PROGRAMS, Bench
+from measure import MODES, PROGRAMS, UNDISTURBED_ENOUGH, Bench
 from metg import Metg
 
 PATTERNS = ["independent", "independent_data", "chain", "stencil_1d", "cholesky"]
@@ -36,7 +36,7 @@ def summarise(cases, values_of, unit):
     rows = []
     for case in cases:
         row = {"runtime": case.label, "mode": case.mode, "column": case.column, "unit": unit,
-               "failures": case.failures, "disturbed": case.disturbed}
+               "failures": case.failures, "disturbed": case.disturbed()}
         values = values_of(case)
         if values:
             low, _, high = quartiles(values[1:] or values)
@@ -70,7 +70,8 @@ def print_tables(rows, title, labels, modes, columns):
                 print(f"| {label} | {' | '.join(cell(line.get(column)) for column in columns)} |")
     disturbed = sum(row["disturbed"] for row in rows)
     if disturbed:
-        print(f"\n{disturbed} of the runs counted were disturbed: something else slowed the cores down each time they were tried.")
+        print(f"\n{disturbed} runs were disturbed (something else slowed the cores down each time they were tried); they are left out "
+              f"of the medians where {UNDISTURBED_ENOUGH} others remain.")
     for row in rows:
         for reason in sorted(set(row["failures"])):
             print(f"\nfailed: {row['runtime']}, {row['mode']}, {row['column']}: {reason}")
@@ -123,7 +124,7 @@ def main():
         columns, title = arguments.patterns, "Nanoseconds per task"
         cases = bench.cases(columns, lambda pattern: ["--pattern", pattern, "--tasks", str(arguments.tasks), "--tiles", str(arguments.tiles)])
         bench.rounds(cases, lambda case: [0], "overhead")
-        samples = lambda case: [line["ns_per_task"] for line in case.runs.get(0, [])]
+        samples = lambda case: [line["ns_per_task"] for line in case.counted()]
         rows = summarise(cases, lambda case: [statistics.median(samples(case)), *samples(case)] if samples(case) else [], "ns")
     about["kernel_flops_per_second"] = bench.best_rate
     print_tables(rows, title, arguments.runtimes, arguments.modes, columns)

@@ -27,6 +27,7 @@ PROGRAMS = {  # label: program, its arguments, the modes that it has
 # ticks of /proc/stat can be wrong by.
 DISTURBED_SHARE, DISTURBED_SECONDS = 0.1, 0.025
 SLOW_SHARE = 0.9  # of the best rate seen: a core below it has a neighbour, on its other hardware thread or on the host
+UNDISTURBED_ENOUGH = 4  # for a median and quartiles
 FAILURES_TO_GIVE_UP = 2  # of one case; the rest of its rounds would fail too, and a crash costs time
 
 
@@ -39,11 +40,19 @@ class Case:
     command: list
     runs: dict = dataclasses.field(default_factory=dict)  # iterations (0 without kernel): list of the lines read
     failures: list = dataclasses.field(default_factory=list)
-    disturbed: int = 0  # runs kept although something else slowed the cores down
     bracket: int = 64  # METG: the finer of the two iteration counts around the crossing
 
     def dead(self):
         return len(self.failures) >= FAILURES_TO_GIVE_UP
+
+    def counted(self, iterations=0):
+        """The undisturbed runs, or all if too few are."""
+        lines = self.runs.get(iterations, [])
+        undisturbed = [line for line in lines if not line["disturbed"]]
+        return undisturbed if len(undisturbed) >= UNDISTURBED_ENOUGH else lines
+
+    def disturbed(self):
+        return sum(line["disturbed"] for lines in self.runs.values() for line in lines)
 
 
 class Bench:
@@ -119,8 +128,8 @@ class Bench:
             disturbed = disturbed or not self.at_full_speed()
             if not disturbed or time.monotonic() >= deadline:
                 break
-        case.disturbed += disturbed
-        case.runs.setdefault(iterations, []).append(json.loads(output.splitlines()[-1]))
+        line = json.loads(output.splitlines()[-1])
+        case.runs.setdefault(iterations, []).append(line | {"disturbed": disturbed})
 
     def rounds(self, cases, iterations_of, title):
         for number in range(self.arguments.repeat):

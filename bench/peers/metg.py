@@ -25,7 +25,7 @@ class Metg:
         return (line["seconds"] * workers / line["tasks"] * 1e6, line["flops_per_second"] / (workers * self.bench.best_rate))
 
     def points(self, case, iterations):
-        return [self.point(line) for line in case.runs.get(iterations, [])]
+        return [self.point(line) for line in case.counted(iterations)]
 
     def median_point(self, case, iterations):
         points = self.points(case, iterations)

@@ -39,10 +39,18 @@ struct Repeats final : Queue {
   }
   int count = 0;
 };
-struct ServesOneWorker final : Queue {
-  TaskRef next(WorkerId worker, SchedulerView& view) override {
-    return worker == WorkerId(0) ? Queue::next(worker, view) : TaskRef();
+/// Keeps each task for one worker, and does not wake it.
+struct KeepsForOne final : SchedulingPolicy {
+  void start(SchedulerView& view) override { own.resize(view.machine().workers.size()); }
+  void ready(TaskRef task, SchedulerView&) override { own[task.id().value % own.size()].push_back(task); }
+  TaskRef next(WorkerId worker, SchedulerView&) override {
+    auto& mine = own[worker.index()];
+    if (mine.empty()) return {};
+    const TaskRef task = mine.front();
+    mine.pop_front();
+    return task;
   }
+  std::vector<std::deque<TaskRef>> own;
 };
 struct OrdersByAddress final : Queue {
   TaskRef next(WorkerId worker, SchedulerView& view) override {
@@ -91,8 +99,8 @@ TEST_CASE("the harness sees a worker of the wrong kind") {
 }
 
 TEST_CASE("the harness sees a missing wake()") {
-  CHECK(problem<ServesOneWorker>(fake_machine(4), graph_of(1)) == "");
-  CHECK_THAT(problem<ServesOneWorker>(fake_machine(4), graph_of(1), {.workers_sleep = true}), test::contains("all workers sleep"));
+  CHECK(problem<KeepsForOne>(fake_machine(4), graph_of(1)) == "");
+  CHECK_THAT(problem<KeepsForOne>(fake_machine(4), graph_of(1), {.workers_sleep = true}), test::contains("all workers sleep"));
 }
 
 TEST_CASE("the harness shows an order that depends on addresses") {

@@ -38,13 +38,22 @@ inline Program without_tasks(const Program& program, std::size_t first, std::siz
   return result;
 }
 
+/// May each child access what it accesses? Its parent must have declared it.
+inline bool is_allowed(const Program& program) {
+  for (const TaskSpec& parent : program.tasks)
+    for (const std::size_t child : parent.children)
+      for (const AccessSpec& access : program.tasks[child].accesses)
+        if (std::none_of(parent.accesses.begin(), parent.accesses.end(),
+                         [&](const AccessSpec& given) { return given.datum == access.datum; }))
+          return false;
+  return true;
+}
+
 /// @param fails  Runs a program, and tells whether it goes wrong.
 template <class Fails>
 Program shrunk(Program program, Fails fails) {
   const auto accept = [&](Program smaller) {
-    if (!fails(smaller)) return false;
-    program = std::move(smaller);
-    return true;
+    if (is_allowed(smaller) && fails(smaller)) program = std::move(smaller);
   };
   for (std::size_t chunk = std::max<std::size_t>(program.tasks.size() / 2, 1); chunk > 0; chunk /= 2)
     for (std::size_t i = program.tasks.size(); i > 0;) {

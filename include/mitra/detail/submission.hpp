@@ -70,7 +70,6 @@ struct Argument {  // a value: kept by the task, passed as const T&
   static constexpr bool is_access = false, is_list = false, gives_parameter = true;
   using stored = T;
   static const T& pass(const stored& value, const ExecutionContext&) { return value; }
-  static T store(T value) { return value; }
 };
 template <class T>
 struct Argument<Parameter<T>> {
@@ -362,12 +361,12 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
  private:
   template <class Arg>
   static std::size_t list_size(const Arg& arg) {
-    if constexpr (Argument<Arg>::is_list) return arg.data.size();
+    if constexpr (Argument<std::decay_t<Arg>>::is_list) return arg.data.size();
     return 0;
   }
   template <std::size_t N, class Arg>
   static auto store(Arg&& arg, std::size_t& next_list) {
-    using Plain = std::remove_cvref_t<Arg>;
+    using Plain = std::decay_t<Arg>;
     if constexpr (Argument<Plain>::is_access) {
       return AccessSlot<N>{};
     } else if constexpr (Argument<Plain>::is_list) {
@@ -380,13 +379,13 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
   }
   template <std::size_t N, class Arg>
   static void put_words(AccessWord* words, const Arg& arg, std::size_t& next_list) {
-    if constexpr (Argument<Arg>::is_access) words[access_index<N, Args...>()] = AccessWord(arg.data, Arg::mode);
-    if constexpr (Argument<Arg>::is_list)
+    if constexpr (Argument<std::decay_t<Arg>>::is_access) words[access_index<N, Args...>()] = AccessWord(arg.data, Arg::mode);
+    if constexpr (Argument<std::decay_t<Arg>>::is_list)
       for (DataHeader* data : arg.data) words[next_list++] = AccessWord(data, Arg::mode);
   }
   template <std::size_t N, class Arg>
   static void put_operation(const ReduceOperation** operations, const Arg& arg) {
-    if constexpr (Argument<Arg>::is_access) operations[access_index<N, Args...>()] = arg.operation;
+    if constexpr (Argument<std::decay_t<Arg>>::is_access) operations[access_index<N, Args...>()] = arg.operation;
   }
 };
 
@@ -425,8 +424,8 @@ struct CodeletBody<CodeletState<Cpu, Hip, Cost>> {
 template <class... Args>
 SourceLocation first_location(SourceLocation otherwise, const Args&... args) {
   bool found = false;
-  auto look = [&](const auto& arg) {
-    using Arg = std::remove_cvref_t<decltype(arg)>;
+  [[maybe_unused]] auto look = [&](const auto& arg) {
+    using Arg = std::decay_t<decltype(arg)>;
     if constexpr (Argument<Arg>::is_access || Argument<Arg>::is_list)
       if (!found) {
         otherwise = arg.where;
