@@ -70,49 +70,67 @@ def print_tables(rows, title, labels, modes, columns):
                 print(f"| {label} | {' | '.join(cell(line.get(column)) for column in columns)} |")
     disturbed = sum(row["disturbed"] for row in rows)
     if disturbed:
-        print(f"\n{disturbed} runs were disturbed (something else slowed the cores down each time they were tried); they are left out "
-              f"of the medians where {UNDISTURBED_ENOUGH} others remain.")
+        print(f"\n{disturbed} runs were disturbed (something else slowed the cores down each time they were tried); they are "
+              f"left out of the medians where {UNDISTURBED_ENOUGH} others remain.")
     for row in rows:
         for reason in sorted(set(row["failures"])):
             print(f"\nfailed: {row['runtime']}, {row['mode']}, {row['column']}: {reason}")
 
 
 def machine():
-    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown CPU")
-    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=pathlib.Path(__file__).parent, capture_output=True, text=True)
-    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(), "load_before": os.getloadavg()[0],
+    models = (line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+    git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=pathlib.Path(__file__).parent,
+                         capture_output=True, text=True)
+    return {"cpu": next(models, "unknown CPU"), "cpus": os.cpu_count(), "kernel": platform.release(), "load_before": os.getloadavg()[0],
             "commit": git.stdout.strip() or "none", "date": time.strftime("%Y-%m-%d"), "command": " ".join(sys.argv)}
 
 
+def words_of(known):
+    def split(text):
+        for word in text.split(","):
+            if word not in known:
+                raise argparse.ArgumentTypeError(f"unknown '{word}'; known: {', '.join(known)}")
+        return text.split(",")
+    return split
+
+
+def numbers(text):
+    return [int(word) for word in text.split(",")]
+
+
 def parse():
-    words = lambda known: lambda text: [w if w in known else sys.exit(f"compare.py: unknown '{w}'; known: {', '.join(known)}")
-                                        for w in text.split(",")]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build-dir", default="build", help="where the peer_* programs are, at any depth (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="threads in all; also the number of cores pinned to (default: 2)")
-    parser.add_argument("--repeat", type=int, default=10, help="rounds; each is one process a case (default: %(default)s)")
-    parser.add_argument("--runtimes", type=words(PROGRAMS), default=list(PROGRAMS), help=f"comma separated, of: {', '.join(PROGRAMS)}")
-    parser.add_argument("--patterns", type=words(PATTERNS), default=PATTERNS, help=f"comma separated, of: {', '.join(PATTERNS)}")
-    parser.add_argument("--modes", type=words(MODES), default=MODES, help="comma separated, of: submit, replay")
-    parser.add_argument("--tasks", type=int, default=100000, help="of each pattern but cholesky (default: %(default)s)")
-    parser.add_argument("--tiles", type=int, default=60, help="of cholesky (default: %(default)s, 37820 tasks)")
-    parser.add_argument("--metg", action="store_true", help="measure METG(50 %%) instead of the overhead")
-    parser.add_argument("--widths", type=lambda text: [int(w) for w in text.split(",")], default=[2, 8], help="of METG's stencil (default: 2,8)")
-    parser.add_argument("--metg-tasks", type=int, default=20000, help="in each run of METG (default: %(default)s)")
-    parser.add_argument("--timeout", type=float, default=120, help="seconds for one process (default: %(default)s)")
-    parser.add_argument("--patience", type=float, default=10,
-                        help="seconds to wait, for each run, until nothing else slows the cores down (default: %(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="write every sample and the summary there")
+    option = parser.add_argument
+    option("--build-dir", default="build", help="where the peer_* programs are, at any depth (default: %(default)s)")
+    option("--workers", type=int, default=2, help="threads in all, on as many cores (default: %(default)s)")
+    option("--repeat", type=int, default=10, help="rounds; in each, a process a case (default: %(default)s)")
+    option("--runtimes", type=words_of(PROGRAMS), default=list(PROGRAMS), help=f"comma separated, of: {', '.join(PROGRAMS)}")
+    option("--patterns", type=words_of(PATTERNS), default=PATTERNS, help=f"comma separated, of: {', '.join(PATTERNS)}")
+    option("--modes", type=words_of(MODES), default=MODES, help="comma separated, of: submit, replay")
+    option("--tasks", type=int, default=100000, help="of each pattern but cholesky (default: %(default)s)")
+    option("--tiles", type=int, default=60, help="of cholesky (default: %(default)s, 37820 tasks)")
+    option("--metg", action="store_true", help="measure METG(50 %%) instead of the overhead")
+    option("--widths", type=numbers, default=[2, 8], help="of METG's stencil (default: 2,8)")
+    option("--metg-tasks", type=int, default=20000, help="in each run of METG (default: %(default)s)")
+    option("--timeout", type=float, default=120, help="seconds for one process (default: %(default)s)")
+    option("--patience", type=float, default=10,
+           help="seconds to wait, for each run, until nothing else slows the cores down (default: %(default)s)")
+    option("--json", metavar="FILE", help="write every sample and the summary there")
     return parser.parse_args()
+
+
+def overhead(case):
+    samples = [line["ns_per_task"] for line in case.counted()]
+    return [statistics.median(samples), *samples] if samples else []
 
 
 def main():
     arguments = parse()
     bench = Bench(arguments)
     about = machine()
-    print(f"{about['cpu']}, {about['cpus']} cpus, Linux {about['kernel']}, load {about['load_before']:.2f}; {about['date']}, commit "
-          f"{about['commit']}; {arguments.workers} workers on cpus {bench.cpus}; medians (quartiles) of {arguments.repeat} rounds, "
-          f"ratio to Mitra.\n`{about['command']}`")
+    print(f"{about['cpu']}, {about['cpus']} cpus, Linux {about['kernel']}, load {about['load_before']:.2f}; "
+          f"{about['date']}, commit {about['commit']}; {arguments.workers} workers on cpus {bench.cpus}; "
+          f"medians (quartiles) of {arguments.repeat} rounds, ratio to Mitra.\n`{about['command']}`")
     if bench.missing:
         print(f"\nnot built: {', '.join(bench.missing)}")
     if arguments.metg:
@@ -122,15 +140,15 @@ def main():
         rows = summarise(cases, metg.values, "us")
     else:
         columns, title = arguments.patterns, "Nanoseconds per task"
-        cases = bench.cases(columns, lambda pattern: ["--pattern", pattern, "--tasks", str(arguments.tasks), "--tiles", str(arguments.tiles)])
+        sizes = ["--tasks", str(arguments.tasks), "--tiles", str(arguments.tiles)]
+        cases = bench.cases(columns, lambda pattern: ["--pattern", pattern, *sizes])
         bench.rounds(cases, lambda case: [0], "overhead")
-        samples = lambda case: [line["ns_per_task"] for line in case.counted()]
-        rows = summarise(cases, lambda case: [statistics.median(samples(case)), *samples(case)] if samples(case) else [], "ns")
+        rows = summarise(cases, overhead, "ns")
     about["kernel_flops_per_second"] = bench.best_rate
     print_tables(rows, title, arguments.runtimes, arguments.modes, columns)
     if arguments.json:
-        samples = [dataclasses.asdict(case) for case in cases]
-        pathlib.Path(arguments.json).write_text(json.dumps({"about": about, "summary": rows, "cases": samples}, indent=1) + "\n")
+        everything = {"about": about, "summary": rows, "cases": [dataclasses.asdict(case) for case in cases]}
+        pathlib.Path(arguments.json).write_text(json.dumps(everything, indent=1) + "\n")
     return 1 if any(row["failures"] for row in rows) else 0
 
 

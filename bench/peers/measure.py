@@ -65,7 +65,8 @@ class Bench:
         found = {path.name: path for path in pathlib.Path(arguments.build_dir).rglob("peer_*")
                  if path.is_file() and os.access(path, os.X_OK)}
         if not found:
-            sys.exit(f"compare.py: no peer_* programs below {arguments.build_dir}; configure with -DMITRA_BUILD_PEERS=ON and build")
+            sys.exit(f"compare.py: no peer_* programs below {arguments.build_dir}; "
+                     "configure with -DMITRA_BUILD_PEERS=ON and build")
         self.programs = {label: found[PROGRAMS[label][0]] for label in arguments.runtimes if PROGRAMS[label][0] in found}
         self.missing = [label for label in arguments.runtimes if label not in self.programs]
         self.any_program = next(iter(found.values()))
@@ -75,14 +76,20 @@ class Bench:
 
     def cases(self, columns, options_of):
         """Every found runtime in every mode that it has, for each column; `options_of` gives a column's options."""
-        return [Case(label, mode, column, [str(self.programs[label]), "--mode", mode, "--workers", str(self.arguments.workers),
-                                           *PROGRAMS[label][1], *options_of(column)])
-                for column in columns for mode in self.arguments.modes for label in self.programs if mode in PROGRAMS[label][2]]
+        cases = []
+        for column in columns:
+            for mode in self.arguments.modes:
+                for label, program in self.programs.items():
+                    if mode in PROGRAMS[label][2]:
+                        command = [str(program), "--mode", mode, "--workers", str(self.arguments.workers)]
+                        cases.append(Case(label, mode, column, command + PROGRAMS[label][1] + options_of(column)))
+        return cases
 
     def busy_seconds(self):
         """What all processes together have used of the pinned cores, and what this one and its children have."""
         fields = {line.split()[0]: line.split()[1:] for line in open("/proc/stat") if line.startswith("cpu")}
-        ticks = sum(int(tick) for cpu in self.cpus for i, tick in enumerate(fields[f"cpu{cpu}"][:8]) if i not in (3, 4))  # idle, iowait
+        busy = (0, 1, 2, 5, 6, 7)  # all but idle and iowait
+        ticks = sum(int(fields[f"cpu{cpu}"][i]) for cpu in self.cpus for i in busy)
         own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return ticks / os.sysconf("SC_CLK_TCK"), sum(usage.ru_utime + usage.ru_stime for usage in own)
 

@@ -39,6 +39,19 @@ struct Single {
 template <class T>
 using Kernels = std::conditional_t<std::is_same_v<T, double>, Double, Single>;
 
+template <class T>
+Tile<T> block(const Tile<T>& tile, std::size_t row, std::size_t column, std::size_t rows, std::size_t columns) {
+  return {&tile(row, column), rows, columns, tile.ld()};
+}
+
+template <class T>
+Tile<const T> read_only(const Tile<T>& tile) {
+  return {tile.data(), tile.rows(), tile.cols(), tile.ld()};
+}
+
+/// Rounded to a multiple of 8, so that blocks begin where vectors begin.
+std::size_t half(std::size_t n) { return (n / 2 + 7) / 8 * 8; }
+
 }  // namespace
 
 SingleThreadedBlas::SingleThreadedBlas() {
@@ -53,18 +66,30 @@ SingleThreadedBlas::~SingleThreadedBlas() {
   if (--guards == 0) openblas_set_num_threads(threads_before);
 }
 
+// OpenBLAS's triangular solve runs at half the rate of its matrix product (0.3.21 on Zen 3: 28 and 52 GFLOP/s with
+// n = 256). Halving the triangle puts almost all of the work into products, and reaches 39.
+template <class T>
+void trsm(Tile<const T> l, Tile<T> b) {
+  constexpr std::size_t leaf = 32;
+  const std::size_t n = l.cols();
+  if (n <= leaf) {
+    Kernels<T>::trsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, to_blas(b.rows()), to_blas(n),
+                     T(1), l.data(), to_blas(l.ld()), b.data(), to_blas(b.ld()));
+    return;
+  }
+  const std::size_t h = half(n);
+  const Tile<T> left = block(b, 0, 0, b.rows(), h), right = block(b, 0, h, b.rows(), n - h);
+  trsm(block(l, 0, 0, h, h), left);
+  gemm_subtract(read_only(left), block(l, h, 0, n - h, h), right);
+  trsm(block(l, h, h, n - h, n - h), right);
+}
+
 template <class T>
 void potrf(Tile<T> a) {
   const auto info = Kernels<T>::potrf(LAPACK_COL_MAJOR, 'L', static_cast<lapack_int>(a.rows()), a.data(),
                                       static_cast<lapack_int>(a.ld()));
   if (info != 0)
     throw std::domain_error(detail::message("potrf: the leading minor of order ", info, " is not positive"));
-}
-
-template <class T>
-void trsm(Tile<const T> l, Tile<T> b) {
-  Kernels<T>::trsm(CblasColMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, to_blas(b.rows()),
-                   to_blas(b.cols()), T(1), l.data(), to_blas(l.ld()), b.data(), to_blas(b.ld()));
 }
 
 template <class T>

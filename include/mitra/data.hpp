@@ -12,6 +12,7 @@
 
 #include <mitra/access.hpp>
 #include <mitra/detail/data_header.hpp>
+#include <mitra/error.hpp>
 #include <mitra/reduction.hpp>
 #include <mitra/view.hpp>
 
@@ -96,15 +97,20 @@ class DataRef {
   }
 
   /// @returns Elements in a column, and columns; 1 x 1 for an object, 0 x 0 for a token.
-  std::size_t rows() const { return header_->shape.rows; }
-  std::size_t cols() const { return header_->shape.cols; }
+  /// @throws MisuseError for an empty handle.
+  std::size_t rows() const { return shape().rows; }
+  std::size_t cols() const { return shape().cols; }
   /// @returns Number of elements.
   std::size_t size() const { return rows() * cols(); }
-  Bytes bytes() const { return header_->shape.bytes(); }
+  Bytes bytes() const { return shape().bytes(); }
 
   detail::DataHeader* header() const { return header_; }
 
  protected:
+  const detail::Shape& shape() const {
+    if (header_ == nullptr) throw MisuseError("the handle has no datum: it is empty or was moved from");
+    return header_->shape;
+  }
   detail::DataHeader* header_ = nullptr;
 };
 
@@ -115,6 +121,16 @@ class Data : public DataRef<Kind> {
  public:
   Data() = default;
   explicit Data(std::shared_ptr<detail::DataHeader> owner) : DataRef<Kind>(owner.get()), owner_(std::move(owner)) {}
+  Data(const Data&) = default;
+  Data& operator=(const Data&) = default;
+  /// The handle moved from is empty.
+  Data(Data&& other) noexcept : DataRef<Kind>(std::exchange(other.header_, nullptr)), owner_(std::move(other.owner_)) {}
+  Data& operator=(Data&& other) noexcept {
+    this->header_ = std::exchange(other.header_, nullptr);
+    owner_ = std::move(other.owner_);
+    return *this;
+  }
+  ~Data() = default;
   const std::shared_ptr<detail::DataHeader>& owner() const { return owner_; }
 
  private:
@@ -163,8 +179,12 @@ class TiledMatrix {
   std::size_t grid_rows() const { return grid_rows_; }
   std::size_t grid_cols() const { return grid_rows_ == 0 ? 0 : tiles_.size() / grid_rows_; }
 
+  /// @throws MisuseError outside of the grid.
   template <std::integral I, std::integral J>
   TileRef<T> operator()(I i, J j) const {
+    // Negative numbers become large ones.
+    if (static_cast<std::size_t>(i) >= grid_rows() || static_cast<std::size_t>(j) >= grid_cols()) [[unlikely]]
+      throw MisuseError(detail::message("tile (", i, ", ", j, ") is outside of the grid of ", grid_rows(), " x ", grid_cols(), " tiles"));
     return TileRef<T>(tiles_[static_cast<std::size_t>(j) * grid_rows_ + static_cast<std::size_t>(i)].get());
   }
 

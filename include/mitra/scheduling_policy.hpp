@@ -93,8 +93,8 @@ struct PolicyParameter {
 class PolicyArguments {
  public:
   explicit PolicyArguments(std::map<std::string, std::string, std::less<>> values) : values_(std::move(values)) {}
-  /// @throws ConfigError if the value is not a whole number of at least `least`.
-  long integer(std::string_view name, long least = 0) const {
+  /// @throws ConfigError if the value is not a whole number of `least` to `most`.
+  long integer(std::string_view name, long least = 0, long most = 1L << 24) const {
     const std::string& text = values_.find(name)->second;
     std::size_t used = 0;
     long value = 0;
@@ -103,8 +103,8 @@ class PolicyArguments {
     } catch (const std::exception&) {
       used = 0;
     }
-    if (used == 0 || used != text.size() || value < least)
-      throw ConfigError(detail::message("scheduler parameter ", name, "=", text, ": a whole number of at least ", least,
+    if (used == 0 || used != text.size() || value < least || value > most)
+      throw ConfigError(detail::message("scheduler parameter ", name, "=", text, ": a whole number of ", least, " to ", most,
                                         " is expected"));
     return value;
   }
@@ -114,8 +114,10 @@ class PolicyArguments {
   std::map<std::string, std::string, std::less<>> values_;
 };
 
-/// Changes when the layout of anything in this header changes: a shared object built against another one is refused.
-inline constexpr std::uint32_t kPolicyAbi = 1;
+/// Changes when the layout of what policies see changes: a shared object built against another one is refused.
+inline constexpr std::uint32_t kPolicyAbi =
+    1 * 1'000'000 + static_cast<std::uint32_t>(sizeof(detail::TaskHeader) + 3 * sizeof(Machine) + 5 * sizeof(Worker) +
+                                               7 * sizeof(WorkerClass) + 11 * sizeof(PolicyParameter));
 
 /// What a registry knows of a policy.
 struct PolicyInfo {

@@ -115,12 +115,21 @@ void NativeEngine::fail(TaskHeader* task, std::exception_ptr thrown) {
       where.line != 0 ? detail::message("task '", task->name(), "', submitted at ", where.file, ':', where.line, ", failed: ", what)
                       : detail::message("task '", task->name(), "' failed: ", what);
   auto error = std::make_exception_ptr(TaskError(message, task->name(), id, where, thrown));
+  note_failure(task, error);
+}
+
+/// Stores the error where the next to wait finds it: with the task, and with its parent, or as the first one of all.
+void NativeEngine::note_failure(TaskHeader* task, const std::exception_ptr& error) {
+  outcomes_.set(task->id.load(std::memory_order_relaxed), Outcome::failed, error);
   TaskHeader* parent = task->parent;
-  if (task->traits & detail::kRecorded)  // the replay's parent is meant, not the graph's anchor
-    parent = reinterpret_cast<detail::GraphStorage*>(parent->block)->running.load(std::memory_order_relaxed)->parent;
+  if (task->traits & detail::kRecorded) {  // the replay has failed with it, and the replay's parent is the one to tell
+    auto& graph = *reinterpret_cast<detail::GraphStorage*>(parent->block);
+    graph.failed.store(true, std::memory_order_relaxed);
+    TaskHeader* replay = graph.running.load(std::memory_order_relaxed);
+    outcomes_.set(replay->id.load(std::memory_order_relaxed), Outcome::failed, error);
+    parent = replay->parent;
+  }
   outcomes_.store_error(parent == nullptr ? outcomes_.root_error() : Domain::of(*parent).first_error, error);
-  outcomes_.store_failure(std::move(error));
-  outcomes_.set(id.value, Outcome::failed);
 }
 
 /// Ends what a task held beside its record. @returns False if children still run.
@@ -134,6 +143,7 @@ bool NativeEngine::release_held(ThreadState& self, TaskHeader* task, bool& poiso
       memory::give_scratch(*loan.datum, loan.buffer);
   }
   if (task->traits & detail::kParent) {
+    close_reductions(self, task);
     Domain& domain = Domain::of(*task);
     if (poisoned) domain.body_failed.store(true, std::memory_order_relaxed);
     // Release: the body's effects; acquire: the children's, if this was the last.
@@ -158,11 +168,7 @@ TaskHeader* NativeEngine::complete(ThreadState& self, TaskHeader* task, bool poi
     if (task->traits & detail::kParent) {
       Domain* domain = &Domain::of(*task);
       if (domain->first_error) {  // a child's failure that the body did not ask for is the parent's own
-        TaskHeader* parent = task->parent;
-        if (task->traits & detail::kRecorded)
-          parent = reinterpret_cast<detail::GraphStorage*>(parent->block)->running.load(std::memory_order_relaxed)->parent;
-        outcomes_.store_error(parent == nullptr ? outcomes_.root_error() : Domain::of(*parent).first_error, domain->first_error);
-        outcomes_.set(task->id.load(std::memory_order_relaxed), Outcome::failed);
+        note_failure(task, domain->first_error);
         poisoned = true;
       }
       delete domain;
@@ -212,9 +218,7 @@ TaskHeader* NativeEngine::complete(ThreadState& self, TaskHeader* task, bool poi
 TaskHeader* NativeEngine::release_successor(ThreadState& self, TaskHeader* successor, const TaskHeader* by, bool poisoned,
                                             TaskHeader* next) {
   if (poisoned) [[unlikely]] {
-    const Outcome outcome = outcomes_.of(by->id.load(std::memory_order_relaxed));
-    outcomes_.set(successor->id.load(std::memory_order_relaxed),
-                  outcome == Outcome::cancelled_by_user ? outcome : Outcome::cancelled_by_failure);
+    outcomes_.inherit(successor->id.load(std::memory_order_relaxed), by->id.load(std::memory_order_relaxed));
     successor->successors.fetch_or(detail::kCancelled, std::memory_order_relaxed);  // ordered by the decrement below
   }
   // With 1 left, this is the last predecessor, and nobody else will look at the counter: no read-modify-write is needed.
@@ -226,7 +230,7 @@ TaskHeader* NativeEngine::release_successor(ThreadState& self, TaskHeader* succe
   // The first ready successor runs next, or a later one that is more urgent.
   if ((next == nullptr || successor->priority > next->priority) && !(successor->traits & kNotPlain) &&
       self.context.worker.valid() && !(successor->successors.load(std::memory_order_relaxed) & detail::kCancelled) &&
-      policy_->runs_next(TaskRef(successor), self.context.worker)) {
+      runs_next(self, successor)) {
     if (next != nullptr) hand_to_policy(self, next);
     return successor;
   }

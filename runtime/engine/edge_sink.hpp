@@ -49,6 +49,7 @@ class EdgeSink {
            (head & detail::kClosed) != 0;
   }
 
+  void reduction_opened(Datum& datum);
   Member join(DependencyState& members);
   Member fold(Datum& datum, DependencyState& members);
 

@@ -60,6 +60,8 @@ class NativeEngine final : public Engine {
   void discard_recording() noexcept override;
   Task replay(const std::shared_ptr<detail::GraphStorage>& graph, SourceLocation where) override;
 
+  static void run_fold(TaskHeader& task, const detail::ExecutionContext& context);  ///< The body of folds.
+
   const Machine& machine() const override { return machine_; }
   const Config& config() const override { return config_; }
   Statistics statistics() const override;
@@ -88,14 +90,20 @@ class NativeEngine final : public Engine {
   void check_parent_declares(const TaskHeader& parent, detail::AccessWord access) const;
   DependencyState& state_for(Datum& datum, TaskHeader* parent) MITRA_REQUIRES(submission_lock_);
   /// Inserts an empty task, or a fold, after `members`. @returns It, as a predecessor for what follows.
+  void close_reductions(ThreadState& self, TaskHeader* parent);
   Member insert_internal(ThreadState& self, TaskHeader* parent, const detail::TaskType& type, Datum* datum,
-                         DependencyState& members) MITRA_REQUIRES(submission_lock_);
+                         DependencyState& members, bool for_a_task) MITRA_REQUIRES(submission_lock_);
   TaskRecord* new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes);
   void free_record(ThreadState& self, TaskRecord* record) noexcept;
   Task publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras);
 
   // --- readiness and completion (completion.cpp) ---
   void make_ready(ThreadState& self, TaskHeader* task);
+  bool runs_next(ThreadState& self, TaskHeader* successor) {
+    if (policy_concurrent_) return policy_->runs_next(TaskRef(successor), self.context.worker);
+    detail::SpinGuard guard(policy_lock_);
+    return policy_->runs_next(TaskRef(successor), self.context.worker);
+  }
   void hand_to_policy(ThreadState& self, TaskHeader* task);
   TaskHeader* take_from_policy(ThreadState& self);
   TaskHeader* execute(ThreadState& self, TaskHeader* task);
@@ -107,10 +115,10 @@ class NativeEngine final : public Engine {
   void child_finished(ThreadState& self, TaskHeader* parent);
   void complete_deferred(ThreadState& self);
   void fail(TaskHeader* task, std::exception_ptr thrown);
+  void note_failure(TaskHeader* task, const std::exception_ptr& error);
   bool take_commute_locks(TaskHeader* task);
   void release_commute_locks(ThreadState& self, TaskHeader* task);
   void fold_reduction(TaskHeader& task);
-  static void run_fold(TaskHeader& task, const detail::ExecutionContext& context);
 
   // --- waiting (waiting.cpp) ---
   TaskHeader* find_work(ThreadState& self);
@@ -173,6 +181,8 @@ class NativeEngine final : public Engine {
   // Submission: one at a time, so that two tasks meet in the same order on every datum.
   alignas(64) SubmissionLock submission_lock_;
   std::atomic<std::uint64_t> next_id_{0};        // written under the lock
+  std::atomic<std::uint64_t> replayed_tasks_{0};  // nodes of replays
+  std::vector<Datum*> open_reductions_ MITRA_GUARDED_BY(submission_lock_);  // not folded yet, among root tasks
   std::atomic<std::uint64_t> finished_seen_{0};  // finished_tasks() when somebody last asked
   ThreadState* role_holder_ MITRA_GUARDED_BY(submission_lock_) = nullptr;  // the thread that is worker 0
   std::atomic<bool> role_busy_{false};  // it executes, the role cannot go to another; written under the lock

@@ -28,20 +28,34 @@ class Outcomes {
   Outcome of(std::uint64_t id) const {
     if (!any()) return Outcome::none;
     std::scoped_lock lock(mutex_);
-    const auto found = outcomes_.find(id);
-    return found == outcomes_.end() ? Outcome::none : found->second;
+    const auto found = endings_.find(id);
+    return found == endings_.end() ? Outcome::none : found->second.outcome;
+  }
+  /// @returns What the task threw, or what the failed task threw because of which it was cancelled; or null.
+  std::exception_ptr error_of(std::uint64_t id) const {
+    if (!any()) return nullptr;
+    std::scoped_lock lock(mutex_);
+    const auto found = endings_.find(id);
+    return found == endings_.end() ? nullptr : found->second.error;
   }
   /// Remembers the outcome; a worse one replaces a better one. Must come before the task's successors are closed.
-  void set(std::uint64_t id, Outcome outcome) {
+  void set(std::uint64_t id, Outcome outcome, std::exception_ptr error = nullptr) {
     std::scoped_lock lock(mutex_);
-    Outcome& known = outcomes_[id];
-    if (outcome > known) known = outcome;
-    any_.store(true, std::memory_order_release);
+    store(id, {outcome, std::move(error)});
+  }
+  /// `successor` will not run because `before` did not end well.
+  void inherit(std::uint64_t successor, std::uint64_t before) {
+    std::scoped_lock lock(mutex_);
+    const auto found = endings_.find(before);
+    if (found == endings_.end()) return store(successor, {Outcome::cancelled_by_user, nullptr});
+    Ending ending = found->second;
+    if (ending.outcome == Outcome::failed) ending.outcome = Outcome::cancelled_by_failure;
+    store(successor, std::move(ending));
   }
   /// The task ran after all.
   void erase(std::uint64_t id) {
     std::scoped_lock lock(mutex_);
-    outcomes_.erase(id);
+    endings_.erase(id);
   }
   /// Stores the error where nobody has stored one before.
   void store_error(std::exception_ptr& place, std::exception_ptr error) {
@@ -52,30 +66,30 @@ class Outcomes {
     std::scoped_lock lock(mutex_);
     return std::exchange(place, nullptr);
   }
-  std::exception_ptr peek_first_failure() const {
-    std::scoped_lock lock(mutex_);
-    return first_failure_;
-  }
-  void store_failure(std::exception_ptr error) {
-    std::scoped_lock lock(mutex_);
-    if (!first_failure_) first_failure_ = std::move(error);
-  }
   /// Everything has finished and been reported.
   std::exception_ptr clear() {
     std::scoped_lock lock(mutex_);
-    outcomes_.clear();
-    first_failure_ = nullptr;
+    endings_.clear();
     any_.store(false, std::memory_order_relaxed);
     return std::exchange(root_error_, nullptr);
   }
   std::exception_ptr& root_error() { return root_error_; }
 
  private:
+  struct Ending {
+    Outcome outcome = Outcome::none;
+    std::exception_ptr error;
+  };
+  void store(std::uint64_t id, Ending ending) {
+    Ending& known = endings_[id];
+    if (ending.outcome > known.outcome) known = std::move(ending);
+    any_.store(true, std::memory_order_release);
+  }
+
   mutable std::mutex mutex_;
   std::atomic<bool> any_{false};
-  std::unordered_map<std::uint64_t, Outcome> outcomes_;
-  std::exception_ptr root_error_;     // of a task without a parent, to be thrown by wait()
-  std::exception_ptr first_failure_;  // of any task: what a cancelled task's wait() throws
+  std::unordered_map<std::uint64_t, Ending> endings_;
+  std::exception_ptr root_error_;  // of a task without a parent, to be thrown by wait()
 };
 
 }  // namespace mitra::engine

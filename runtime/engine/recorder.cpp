@@ -125,6 +125,10 @@ Member Recorder::fold(Datum& datum, graph::DependencyState& members) { return in
 
 std::shared_ptr<detail::GraphStorage> Recorder::finish() {
   detail::GraphStorage& graph = *graph_;
+  for (Datum* datum : open_reductions_)  // who comes after the replay sees the sum
+    if (graph::DependencyState& state = states_[datum]; state.group == graph::AccessGroup::reduce)
+      state.start_group(graph::AccessGroup::exclusive, fold(*datum, state));
+  open_reductions_.clear();
   const std::size_t size = order_.size();
   graph.nodes = std::make_unique<detail::TaskHeader[]>(size);
   graph.predecessors.resize(size);
@@ -154,6 +158,7 @@ std::shared_ptr<detail::GraphStorage> Recorder::finish() {
     node.kinds = from.kinds;
     node.index = static_cast<std::uint32_t>(count);
     graph.predecessors[i] = count;
+    if (!(from.traits & detail::kInternal)) ++graph.application_tasks;
     if (count == 0) graph.roots.push_back(static_cast<std::uint32_t>(i));
   }
   graph.size = size;  // from here on the graph destroys the closures

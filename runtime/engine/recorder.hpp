@@ -37,6 +37,7 @@ class Recorder {
   // What the dependency tracker asks of its sink; members' ids are node numbers.
   void edge(const graph::Member& predecessor);
   bool finished(const graph::Member&) const { return false; }
+  void reduction_opened(graph::Datum& datum) { open_reductions_.push_back(&datum); }
   graph::Member join(graph::DependencyState& members);
   graph::Member fold(graph::Datum& datum, graph::DependencyState& members);
 
@@ -57,6 +58,7 @@ class Recorder {
   Draft* open_ = nullptr;           // begun, not yet added
   std::unordered_map<graph::Datum*, graph::DependencyState> states_;
   std::unordered_map<graph::Datum*, std::size_t> seen_;  // index into graph_->accesses
+  std::vector<graph::Datum*> open_reductions_;
   std::size_t room_ = 0;            // bytes left in the newest block
   std::byte* next_ = nullptr;
 };

@@ -84,6 +84,7 @@ Task NativeEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLoca
   ::new (task.closure()) ReplayClosure{graph};
   // Two replays of one graph share its counters: the second follows the first, also where the data do not say so.
   std::scoped_lock lock(replay_order_mutex_);
+  replayed_tasks_.fetch_add(graph->application_tasks, std::memory_order_relaxed);
   const Task previous = graph->last_replay;
   const detail::SubmitExtras extras{{&previous, 1}, {}, graph->accesses};
   graph->last_replay = commit(&task, &extras);
@@ -199,7 +200,7 @@ TaskHeader* NativeEngine::execute_nodes(ThreadState& self, TaskHeader* node) {
         continue;
       if (successor->index != 1) successor->pending.store(static_cast<std::int32_t>(successor->index), std::memory_order_relaxed);
       if ((next == nullptr || successor->priority > next->priority) && !(successor->traits & detail::kCommutes) &&
-          policy_->runs_next(TaskRef(successor), worker)) {
+          runs_next(self, successor)) {
         if (next != nullptr) hand_to_policy(self, next);
         next = successor;
       } else {
@@ -230,7 +231,6 @@ TaskHeader* NativeEngine::finish_node(ThreadState& self, TaskHeader* node, bool 
     successor->pending.store(static_cast<std::int32_t>(successor->index), std::memory_order_relaxed);
     make_ready(self, successor);
   }
-  if (poisoned) graph.failed.store(true, std::memory_order_relaxed);
   node_done(self, graph, 1);
   return nullptr;
 }
@@ -247,7 +247,6 @@ void NativeEngine::node_done(ThreadState& self, GraphStorage& graph, std::uint64
   const std::size_t size = graph.size;
   if (graph.done.fetch_add(count, std::memory_order_acq_rel) + count != size) return;
   const bool failed = graph.failed.exchange(false, std::memory_order_relaxed);
-  if (failed) outcomes_.set(task->id.load(std::memory_order_relaxed), Outcome::failed);
   if (TaskHeader* next = complete(self, task, failed)) hand_to_policy(self, next);
   if (self.deferred != nullptr) complete_deferred(self);
 }

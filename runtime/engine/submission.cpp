@@ -35,10 +35,8 @@ graph::EdgeSlot* EdgeSink::take_overflow_slot(std::uint64_t& bits) {
 }
 
 void EdgeSink::inherit_outcome(std::uint64_t predecessor) {
-  const Outcome outcome = engine_.outcomes_.of(predecessor);
-  if (outcome == Outcome::none) return;
-  const std::uint64_t id = task_.id.load(std::memory_order_relaxed);
-  engine_.outcomes_.set(id, std::min(outcome, Outcome::cancelled_by_failure));
+  if (engine_.outcomes_.of(predecessor) == Outcome::none) return;
+  engine_.outcomes_.inherit(task_.id.load(std::memory_order_relaxed), predecessor);
   task_.successors.fetch_or(detail::kCancelled, std::memory_order_relaxed);  // read after `pending`, which orders it
 }
 
@@ -98,6 +96,12 @@ void NativeEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras
   if (special) [[unlikely]] {
     for (std::size_t i = 0; i < task.accesses; ++i) {
       const AccessMode mode = words[i].mode();
+      if (mode == AccessMode::commute && task.parent != nullptr) {
+        // An ancestor may hold the datum as a commuting task itself, until this one has finished: among siblings the order
+        // of submission excludes as well.
+        words[i] = AccessWord(words[i].data(), AccessMode::readwrite);
+        continue;
+      }
       if (mode == AccessMode::commute) task.traits |= detail::kCommutes;
       if (mode == AccessMode::reduce || mode == AccessMode::scratch) task.traits |= detail::kPrivate;
       if (mode == AccessMode::reduce) {
@@ -119,10 +123,17 @@ void NativeEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras
       if (before.header() == nullptr) continue;
       if (before.engine() != this)
         throw MisuseError(detail::message("submit '", task.name(), "': .after names a task of another Runtime"));
-      for (const TaskHeader* ancestor = task.parent; ancestor != nullptr; ancestor = ancestor->parent)
-        if (before.header() == ancestor && before.id() == TaskId(ancestor->id.load(std::memory_order_relaxed)))
-          throw MisuseError(detail::message("submit '", task.name(), "': .after names '", ancestor->name(),
-                                            "', whose completion waits for this child: a cycle"));
+      const bool sibling = std::atomic_ref(before.header()->parent).load(std::memory_order_acquire) == task.parent;
+      if (task.parent != nullptr && !sibling && status(before) == TaskStatus::pending) {
+        for (const TaskHeader* ancestor = task.parent; ancestor != nullptr; ancestor = ancestor->parent)
+          if (before.header() == ancestor && before.id() == TaskId(ancestor->id.load(std::memory_order_relaxed)))
+            throw MisuseError(detail::message("submit '", task.name(), "': .after names '", ancestor->name(),
+                                              "', whose completion waits for this child: a cycle"));
+        throw MisuseError(detail::message("submit '", task.name(), "': .after names task #", before.id().value,
+                                          ", which is not a child of '", task.parent->name(),
+                                          "': it may itself wait for '", task.parent->name(),
+                                          "', which would be a cycle; order the parents instead"));
+      }
     }
   }
   if ((task.kinds & 1U) == 0 && !(task.traits & detail::kSignal)) [[unlikely]] {
@@ -165,6 +176,8 @@ Task NativeEngine::publish(ThreadState& self, TaskRecord& task, const detail::Su
     task.successors.store(detail::generation_of(id), std::memory_order_relaxed);
     task.pending.store(kSubmissionGuard, std::memory_order_relaxed);
     EdgeSink sink(*this, self, task);
+    if (!(task.traits & (detail::kInternal | detail::kSignal | detail::kReplay)))
+      self.submitted.store(self.submitted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     const AccessWord* words = task.access_words();
     for (std::size_t i = 0; i < task.accesses; ++i) {
       Datum& datum = datum_of(words[i]);
@@ -202,7 +215,7 @@ Task NativeEngine::publish(ThreadState& self, TaskRecord& task, const detail::Su
 }
 
 Member NativeEngine::insert_internal(ThreadState& self, TaskHeader* parent, const detail::TaskType& type, Datum* datum,
-                                     DependencyState& members) {
+                                     DependencyState& members, bool for_a_task) {
   TaskRecord& task = *new_record(self, datum == nullptr ? 0 : 1, 0);
   task.parent = parent;
   task.type = &type;
@@ -215,8 +228,9 @@ Member NativeEngine::insert_internal(ThreadState& self, TaskHeader* parent, cons
   }
   task.where() = SourceLocation{"(inserted by Mitra)", 0};
   task.name() = datum == nullptr ? "join" : "fold";
-  const std::uint64_t id = next_id_.load(std::memory_order_relaxed) + 1;  // the task under way has the next one itself
-  next_id_.store(id, std::memory_order_relaxed);
+  // The task under way, if this is for one, has the next id itself.
+  const std::uint64_t id = next_id_.load(std::memory_order_relaxed) + (for_a_task ? 1 : 0);
+  next_id_.store(for_a_task ? id : id + 1, std::memory_order_relaxed);
   task.id.store(id, std::memory_order_relaxed);
   task.successors.store(detail::generation_of(id), std::memory_order_relaxed);
   task.pending.store(kSubmissionGuard, std::memory_order_relaxed);
@@ -236,16 +250,37 @@ namespace {
 
 void run_nothing(TaskHeader&, const detail::ExecutionContext&) {}
 constexpr detail::TaskType kJoinType{.launch = {&run_nothing, nullptr}};
+constexpr detail::TaskType kFoldType{.launch = {&NativeEngine::run_fold, nullptr}};
 
 }  // namespace
 
 Member EdgeSink::join(DependencyState& members) {
-  return engine_.insert_internal(self_, task_.parent, kJoinType, nullptr, members);
+  return engine_.insert_internal(self_, task_.parent, kJoinType, nullptr, members, true);
 }
 
 Member EdgeSink::fold(Datum& datum, DependencyState& members) {
-  static constexpr detail::TaskType fold_type{.launch = {&NativeEngine::run_fold, nullptr}};
-  return engine_.insert_internal(self_, task_.parent, fold_type, &datum, members);
+  return engine_.insert_internal(self_, task_.parent, kFoldType, &datum, members, true);
+}
+
+void EdgeSink::reduction_opened(Datum& datum) {
+  auto& open = task_.parent == nullptr ? engine_.open_reductions_ : Domain::of(*task_.parent).open_reductions;
+  open.push_back(&datum);
+}
+
+/// What was reduced is folded before somebody looks at it who is no task: at the end of a wait, of a parent, of a handle.
+void NativeEngine::close_reductions(ThreadState& self, TaskHeader* parent) {
+  {
+    SubmissionGuard guard(submission_lock_);
+    auto& open = parent == nullptr ? open_reductions_ : Domain::of(*parent).open_reductions;
+    for (Datum* datum : open) {
+      DependencyState& state = state_for(*datum, parent);
+      if (state.group != graph::AccessGroup::reduce) continue;  // a later access has had it folded
+      const Member fold = insert_internal(self, parent, kFoldType, datum, state, false);
+      state.start_group(graph::AccessGroup::exclusive, fold);
+    }
+    open.clear();
+  }
+  if (self.deferred != nullptr) complete_deferred(self);
 }
 
 }  // namespace mitra::engine

@@ -60,6 +60,12 @@ struct PrivateLoan {
   void* buffer;
 };
 
+/// A datum that a thread has acquired.
+struct HeldDatum {
+  Datum* datum;
+  AccessMode mode;
+};
+
 /// A thread that waits for one event: the task that stands for it has become ready.
 struct Waiter {
   std::atomic<int> state{0};  ///< 0: not yet; 1: ready; 2: ready, but what it follows failed.
@@ -108,10 +114,12 @@ struct alignas(128) ThreadState {
   Grain grain;
   graph::RecordCache cache;
   std::vector<PrivateLoan> loans;
+  std::vector<HeldDatum> held;
   WorkerView view;
 
   // Read by others.
   alignas(64) std::atomic<std::uint64_t> finished{0};  ///< Tasks completed, written by this thread alone.
+  std::atomic<std::uint64_t> submitted{0};             ///< Of the application's tasks.
   std::atomic<std::uint64_t> executed{0};              ///< Bodies run.
   std::atomic<TaskHeader*> running{nullptr};           ///< For the watchdog; kept only when there is one.
   std::atomic<bool> sleeps_apart{false};               ///< It waits, and is no worker: Parking does not know it.

@@ -52,6 +52,8 @@ NativeEngine::NativeEngine(const Config& config)
       }()),
       policy_(make_scheduler(config.scheduler)),
       parking_(machine_.workers.size(), static_cast<std::size_t>(machine_.processors)) {
+  if (!(config_.watchdog >= Seconds(0.0) && config_.watchdog < Seconds(1e9)))
+    throw ConfigError(detail::message("watchdog=", config_.watchdog.value, ": 0 to 1e9 seconds are expected (set by MITRA_WATCHDOG)"));
   const std::size_t count = machine_.workers.size();
   // Enough that workers do not starve while the submitting thread helps; small enough that the records stay in a core's L2.
   window_ = config_.window != 0 ? config_.window : std::max<std::size_t>(2048, 64 * count);
@@ -168,7 +170,12 @@ void NativeEngine::forget_data(Datum* datum) noexcept {
   const bool may_wait = self.destroying == 0 && self.recorder == nullptr && self.leases == 0 &&
                         (from_task ? datum->registered_in == self.context.task->id.load(std::memory_order_relaxed)
                                    : !self.worker_thread);
-  if (may_wait && (from_task || in_use(*datum))) {
+  bool reduced = false;  // and not folded: the application is to find the result in its memory
+  {
+    SubmissionGuard guard(submission_lock_);
+    reduced = datum->root.group == graph::AccessGroup::reduce;
+  }
+  if (may_wait && (from_task || reduced || in_use(*datum))) {
     try {
       end_lease(begin_lease(detail::AccessWord(datum, AccessMode::readwrite), SourceLocation{}));
     } catch (const Error&) {
@@ -184,9 +191,16 @@ void NativeEngine::forget_data(Datum* datum) noexcept {
     std::scoped_lock lock(keep_mutex_);
     data_.erase(datum);
   }
+  {
+    SubmissionGuard guard(submission_lock_);
+    std::erase(open_reductions_, datum);
+  }
   if (from_task) {
     SubmissionGuard guard(submission_lock_);
-    if (self.context.task->traits & detail::kParent) Domain::of(*self.context.task).states.erase(datum);
+    if (self.context.task->traits & detail::kParent) {
+      Domain::of(*self.context.task).states.erase(datum);
+      std::erase(Domain::of(*self.context.task).open_reductions, datum);
+    }
   }
   memory::release_all(*datum, *driver_);
   delete datum;
@@ -211,8 +225,11 @@ void NativeEngine::free_retired_data() {
 
 void NativeEngine::rebind(detail::DataHeader* data, void* host) {
   if (data == nullptr) throw MisuseError("rebind: the handle has no datum: it is empty or was moved from");
-  if (data->engine != this) throw MisuseError("rebind: the datum was registered with another Runtime");
   auto& datum = static_cast<Datum&>(*data);
+  if (data->engine != this)
+    throw MisuseError(detail::message("rebind: ", datum.label(), " was registered with ",
+                                      data->engine == nullptr ? "a Runtime that has ended" : "another Runtime"));
+  if (host == nullptr) throw MisuseError(detail::message("rebind: the new memory of ", datum.label(), " is null"));
   if (!datum.lent) throw MisuseError(detail::message("rebind: Mitra allocated ", datum.label(), ": only lent memory can be changed"));
   if (in_use(datum))
     throw MisuseError(detail::message("rebind: ", datum.label(), " is in use by a task; wait for it first"));
@@ -232,7 +249,10 @@ Statistics NativeEngine::statistics() const {
   for (ThreadState* s = external_list_.load(std::memory_order_acquire); s != nullptr; s = s->next_external)
     result.executed_by_worker[0] += s->executed.load(std::memory_order_relaxed);
   for (std::uint64_t count : result.executed_by_worker) result.executed += count;
-  result.submitted = next_id_.load(std::memory_order_relaxed);
+  result.submitted = replayed_tasks_.load(std::memory_order_relaxed);
+  for (const auto& worker : workers_) result.submitted += worker->submitted.load(std::memory_order_relaxed);
+  for (ThreadState* s = external_list_.load(std::memory_order_acquire); s != nullptr; s = s->next_external)
+    result.submitted += s->submitted.load(std::memory_order_relaxed);
   result.record_bytes = pool_.bytes();
   return result;
 }

@@ -254,7 +254,8 @@ void NativeEngine::wait_all() {
   if (self.context.task != nullptr) return wait_children(self);
   if (self.leases != 0)
     throw MisuseError(detail::message("wait() while this thread holds ", self.leases,
-                                      " acquired data: tasks that need them could never finish; release the guards first"));
+                                      " guards on acquired data: tasks that need them could never finish; release the guards first"));
+  close_reductions(self, nullptr);
   help_until(self, kUntilDry, [&] { return drained(); });
   free_retired_data();
   if (outcomes_.any())
@@ -262,6 +263,7 @@ void NativeEngine::wait_all() {
 }
 
 void NativeEngine::help_out() {
+  close_reductions(thread_state(), nullptr);
   help_until(thread_state(), kUntilDry, [&] { return drained(); });
 }
 
@@ -269,6 +271,10 @@ void NativeEngine::wait_children(ThreadState& self) {
   TaskHeader* const task = self.context.task;
   if (!(task->traits & detail::kParent)) return;
   Domain& domain = Domain::of(*task);
+  if (domain.leases != 0)
+    throw MisuseError(detail::message("wait() in task '", task->name(), "' while it holds ", domain.leases,
+                                      " acquired data: children that need them could never finish; release the guards first"));
+  close_reductions(self, task);
   // Acquire: the children's effects.
   help_until(self, 1, [&] { return domain.open.load(std::memory_order_acquire) == 1; });
   {
@@ -307,7 +313,7 @@ void NativeEngine::wait(const Task& task) {
                                         "' waits for a task that is not its child: the two could wait for each other; order them "
                                         "by data or with .after"));
     if (self.context.task == nullptr && self.leases != 0)
-      throw MisuseError("Task::wait() while this thread holds acquired data: release the guards first");
+      throw MisuseError("Task::wait() while this thread holds guards on acquired data: release them first");
     Waiter waiter;
     TaskRecord* signal = signal_task(self, waiter, 0, SourceLocation{}, "wait");
     const detail::SubmitExtras extras{{&task, 1}, {}};
@@ -316,9 +322,7 @@ void NativeEngine::wait(const Task& task) {
     complete(self, signal, false);
     notify_waiters();
   }
-  const Outcome outcome = outcomes_.of(task.id().value);
-  if (outcome == Outcome::failed || outcome == Outcome::cancelled_by_failure)
-    if (std::exception_ptr error = outcomes_.peek_first_failure()) std::rethrow_exception(error);
+  if (std::exception_ptr error = outcomes_.error_of(task.id().value)) std::rethrow_exception(error);
 }
 
 void NativeEngine::cancel(const Task& task) {
@@ -367,6 +371,12 @@ void NativeEngine::give_signal(TaskHeader* task, bool poisoned) {
 detail::Lease NativeEngine::begin_lease(detail::AccessWord access, SourceLocation where) {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) throw MisuseError("acquire() while a graph is being recorded: nothing runs before its replay");
+  if (access.data() == nullptr) throw MisuseError("acquire: the handle has no datum: it is empty or was moved from");
+  Datum& datum = graph::datum_of(access);
+  for (const HeldDatum& held : self.held)
+    if (held.datum == &datum && (!reads_only(held.mode) || !reads_only(access.mode())))
+      throw MisuseError(detail::message("acquire: this thread holds a guard on ", datum.label(), " already, with ",
+                                        to_string(held.mode), "(): it would wait for itself; release that guard first"));
   Waiter waiter;
   TaskRecord* task = signal_task(self, waiter, 1, where, "acquire");
   task->access_words()[0] = access;
@@ -379,18 +389,29 @@ detail::Lease NativeEngine::begin_lease(detail::AccessWord access, SourceLocatio
   const std::uint64_t id = publish(self, *task, nullptr).id().value;
   help_until(self, 1, [&] { return waiter.state.load(std::memory_order_acquire) != 0; });
   if (waiter.state.load(std::memory_order_relaxed) == 2) {
+    const std::exception_ptr error = outcomes_.error_of(id);
     complete(self, task, true);
     if (self.deferred != nullptr) complete_deferred(self);
-    if (std::exception_ptr error = outcomes_.peek_first_failure()) std::rethrow_exception(error);
+    if (error) std::rethrow_exception(error);
     throw MisuseError(detail::message("acquire: ", graph::datum_of(access).label(), " was to be written by a cancelled task"));
   }
-  if (self.context.task == nullptr) ++self.leases;
+  self.held.push_back({&datum, access.mode()});
+  if (self.context.task == nullptr)
+    ++self.leases;
+  else
+    ++Domain::of(*self.context.task).leases;
   return {task, TaskId(id), memory::home_address(graph::datum_of(access), *driver_)};
 }
 
 void NativeEngine::end_lease(const detail::Lease& lease) noexcept {
   ThreadState& self = thread_state();
-  if (self.context.task == nullptr) --self.leases;
+  Datum& datum = graph::datum_of(lease.task->access_words()[0]);
+  const auto held = std::find_if(self.held.begin(), self.held.end(), [&](const HeldDatum& h) { return h.datum == &datum; });
+  if (held != self.held.end()) self.held.erase(held);
+  if (self.context.task == nullptr)
+    --self.leases;
+  else
+    --Domain::of(*self.context.task).leases;
   bool in_role = true;
   if (!self.worker_thread && self.context.task == nullptr) in_role = claim_worker_role(self);
   if (TaskHeader* next = complete(self, lease.task, false)) hand_to_policy(self, next);

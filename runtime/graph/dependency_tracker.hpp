@@ -10,6 +10,7 @@ namespace mitra::graph {
 /// `Sink` receives what follows from it:
 ///   sink.edge(Member predecessor)                  self waits for predecessor (self itself is never passed)
 ///   sink.finished(Member) -> bool                  may be forgotten
+///   sink.reduction_opened(Datum&)                  somebody has to fold it before the data are looked at
 ///   sink.join(DependencyState&) -> Member          an empty task after all members of the group
 ///   sink.fold(Datum&, DependencyState&) -> Member  a task after all members, which folds their private copies
 ///
@@ -48,6 +49,7 @@ void add_access(Datum& datum, DependencyState& state, AccessMode mode, const det
   edge(state.previous);
   state.start_group(group, self);
   state.operation = operation;
+  if (group == AccessGroup::reduce) sink.reduction_opened(datum);
 }
 
 }  // namespace mitra::graph

@@ -47,7 +47,6 @@ Machine discover_machine(unsigned workers, bool bind) {
   const bool have_mask = sched_getaffinity(0, sizeof mask, &mask) == 0;
 
   std::vector<hwloc_obj_t> units;  // one processor a core first, then the hyper-threads
-  std::vector<int> core_of;
   for (hwloc_obj_t pu = nullptr; (pu = hwloc_get_next_obj_by_type(topology.get(), HWLOC_OBJ_PU, pu)) != nullptr;)
     if (!have_mask || CPU_ISSET(pu->os_index, &mask)) units.push_back(pu);
   if (units.empty()) throw ConfigError("the process may use no processor: its cpuset is empty");
@@ -67,7 +66,7 @@ Machine discover_machine(unsigned workers, bool bind) {
   for (unsigned i = 0; i < workers; ++i) {
     const hwloc_obj_t place = places[i % places.size()];
     Worker worker{WorkerId(i), ClassId(0), NodeId(0), -1, 0, 0};
-    if (workers <= places.size()) worker.processor = static_cast<int>(place->os_index);
+    if (bind && workers <= places.size()) worker.processor = static_cast<int>(place->os_index);
     worker.l3_domain = domain_of(topology.get(), place, HWLOC_OBJ_L3CACHE);
     worker.numa_domain = domain_of(topology.get(), place, HWLOC_OBJ_NUMANODE);
     machine.classes[0].workers.push_back(worker.id);

@@ -99,8 +99,11 @@ TEST_CASE("the harness sees a worker of the wrong kind") {
 }
 
 TEST_CASE("the harness sees a missing wake()") {
-  CHECK(problem<KeepsForOne>(fake_machine(4), graph_of(1)) == "");
-  CHECK_THAT(problem<KeepsForOne>(fake_machine(4), graph_of(1), {.workers_sleep = true}), test::contains("all workers sleep"));
+  FakeGraph chain;
+  chain.nodes.resize(100);
+  for (std::size_t i = 1; i < chain.nodes.size(); ++i) chain.edge(i - 1, i);
+  CHECK(problem<KeepsForOne>(fake_machine(4), chain) == "");
+  CHECK_THAT(problem<KeepsForOne>(fake_machine(4), chain, {.workers_sleep = true}), test::contains("all workers sleep"));
 }
 
 TEST_CASE("the harness shows an order that depends on addresses") {

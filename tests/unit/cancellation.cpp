@@ -164,7 +164,10 @@ TEST_CASE("a cancelled replay runs none of its tasks, the next one all") {
   int number = 0;
   auto n = rt.data(number, "n");
   const auto graph = rt.record([&] { for (int i = 0; i < 10; ++i) rt.submit("add", [](int& v) { ++v; }, n.readwrite()); });
-  rt.replay(graph).cancel();
+  {
+    const auto guard = rt.acquire(n.read());  // the replay cannot begin
+    rt.replay(graph).cancel();
+  }
   CHECK_NOTHROW(rt.wait());
   CHECK(number == 0);
   rt.replay(graph);

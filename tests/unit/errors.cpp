@@ -147,6 +147,39 @@ TEST_CASE("a task submitted after the failure is cancelled, if it needs the fail
   CHECK_NOTHROW(rt.wait());
 }
 
+TEST_CASE("a late writer is cancelled by a failed reader, however many readers and other tasks came between") {
+  for (const unsigned workers : {1U, 2U}) {
+    Runtime rt(with_workers(workers));
+    int a = 3, ran = 0;
+    std::atomic<int> readers{0};
+    auto x = rt.data(a, "x");
+    CHECK_THROWS_AS(rt.submit("fail", [](const int&) { fail("broken"); }, x.read()).wait(), TaskError);
+    for (int i = 0; i < 100; ++i) {
+      rt.submit("reader", [&](const int&) { ++readers; }, x.read());
+      rt.submit("other", [] {}).wait();
+    }
+    rt.submit("writer", [&](int&) { ++ran; }, x.write());
+    CHECK_THROWS_WITH(rt.wait(), contains("broken"));
+    CHECK(readers == 100);
+    CHECK(ran == 0);
+  }
+}
+
+TEST_CASE("each task says what it threw itself, though another failed first") {
+  Runtime rt(with_workers(1));
+  int a = 0, b = 0;
+  auto x = rt.data(a, "x"), y = rt.data(b, "y");
+  const Task first = rt.submit("first", [](int&) { fail("broken x"); }, x.write());
+  const Task second = rt.submit("second", [](int&) { fail("broken y"); }, y.write());
+  const Task after_second = rt.submit("after", [](const int&) {}, y.read());
+  CHECK_THROWS_WITH(first.wait(), contains("broken x"));
+  CHECK_THROWS_WITH(second.wait(), contains("broken y"));
+  CHECK_THROWS_WITH(after_second.wait(), contains("broken y"));
+  CHECK_THROWS_WITH(rt.wait(y), contains("broken y"));
+  CHECK_THROWS_WITH(rt.acquire(x.read()), contains("broken x"));
+  CHECK_THROWS_WITH(rt.wait(), contains("broken x"));
+}
+
 TEST_CASE("a reader of what a failed task only read runs") {
   Runtime rt(with_workers(1));
   int a = 3, seen = 0;

@@ -1,4 +1,5 @@
 // Recorded graphs: what record() stores, and what each replay does.
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mitra/mitra.hpp>
@@ -198,6 +199,35 @@ TEST_CASE("recorded tasks commute, reduce, use scratch and submit children") {
       CHECK(seen == 340 * round);
       CHECK(children == 60 * round);
     }
+  }
+}
+
+TEST_CASE("a replay that begins or ends with a reduction leaves nothing over for the next access") {
+  for (const unsigned workers : {1U, 2U, 8U}) {
+    Runtime rt(with_workers(workers));
+    long value = 5, seen = 0;
+    auto v = rt.data(value, "v");
+    const auto add = [&] { rt.submit("add", [](long& c) { ++c; }, v.reduce(Sum{})); };
+    const auto reduces = rt.record([&] { for (int i = 0; i < 10; ++i) add(); });
+    const auto sets = rt.record([&] {
+      rt.submit("set", [](long& x) { x = 100; }, v.write());
+      for (int i = 0; i < 10; ++i) add();
+    });
+    add();
+    rt.replay(reduces);
+    rt.replay(reduces);
+    add();
+    rt.submit("look", [&](const long& x) { seen = x; }, v.read());
+    rt.wait();
+    CHECK(seen == 27);
+    rt.replay(sets);
+    rt.replay(sets);
+    rt.wait();
+    CHECK(value == 110);
+    rt.replay(sets);
+    CHECK(rt.acquire(v.read()).view() == 110);
+    rt.wait();
+    CHECK(value == 110);
   }
 }
 

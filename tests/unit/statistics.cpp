@@ -51,6 +51,20 @@ TEST_CASE("each node of a replay counts once a replay, recording counts nothing"
   CHECK(rt.statistics().executed == 21);
 }
 
+TEST_CASE("waits, guards and what the engine inserts are not counted as submitted") {
+  Runtime rt(with_workers(2));
+  int number = 0;
+  auto n = rt.data(number, "n");
+  Task last;
+  for (int i = 0; i < 10; ++i) rt.submit("reader", [](const int&) {}, n.read());
+  for (int i = 0; i < 10; ++i) last = rt.submit("commuter", [](int& v) { ++v; }, n.commute());
+  last.wait();
+  rt.wait(n);
+  { const auto guard = rt.acquire(n.read()); }
+  rt.wait();
+  CHECK(rt.statistics().submitted == 20);
+}
+
 TEST_CASE("folds of reductions are among the executed") {
   Runtime rt(with_workers(2));
   long value = 0;

@@ -215,6 +215,7 @@ TEST_CASE("what a value's constructor throws leaves submit(), and the Runtime go
   struct Grumpy {
     Grumpy() = default;
     Grumpy(const Grumpy&) { throw std::runtime_error("copy refused"); }
+    int state = 0;
   };
   Runtime rt(with_workers(2));
   Grumpy grumpy;

@@ -23,6 +23,7 @@ struct GraphStorage {
   }
 
   std::size_t size = 0;
+  std::size_t application_tasks = 0;       ///< Nodes without joins and folds.
   std::unique_ptr<TaskHeader[]> nodes;     ///< In order of submission; `successors` is (first edge << 32 | edges).
   std::vector<std::uint32_t> edges;        ///< Successors of node 0, of node 1, ...
   std::vector<std::int32_t> predecessors;  ///< Their number, by node.
