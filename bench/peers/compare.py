@@ -70,8 +70,8 @@ def print_tables(rows, title, labels, modes, columns):
                 print(f"| {label} | {' | '.join(cell(line.get(column)) for column in columns)} |")
     disturbed = sum(row["disturbed"] for row in rows)
     if disturbed:
-        print(f"\n{disturbed} runs were disturbed (something else slowed the cores down each time they were tried); they are "
-              f"left out of the medians where {UNDISTURBED_ENOUGH} others remain.")
+        print(f"\n{disturbed} runs were disturbed (something else slowed the cores down each time they were tried); "
+              f"they are left out of the medians where {UNDISTURBED_ENOUGH} others remain.")
     for row in rows:
         for reason in sorted(set(row["failures"])):
             print(f"\nfailed: {row['runtime']}, {row['mode']}, {row['column']}: {reason}")
@@ -81,8 +81,9 @@ def machine():
     models = (line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     git = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=pathlib.Path(__file__).parent,
                          capture_output=True, text=True)
-    return {"cpu": next(models, "unknown CPU"), "cpus": os.cpu_count(), "kernel": platform.release(), "load_before": os.getloadavg()[0],
-            "commit": git.stdout.strip() or "none", "date": time.strftime("%Y-%m-%d"), "command": " ".join(sys.argv)}
+    return {"cpu": next(models, "unknown CPU"), "cpus": os.cpu_count(), "kernel": platform.release(),
+            "load_before": os.getloadavg()[0], "commit": git.stdout.strip() or "none",
+            "date": time.strftime("%Y-%m-%d"), "command": " ".join(sys.argv)}
 
 
 def words_of(known):
@@ -104,7 +105,8 @@ def parse():
     option("--build-dir", default="build", help="where the peer_* programs are, at any depth (default: %(default)s)")
     option("--workers", type=int, default=2, help="threads in all, on as many cores (default: %(default)s)")
     option("--repeat", type=int, default=10, help="rounds; in each, a process a case (default: %(default)s)")
-    option("--runtimes", type=words_of(PROGRAMS), default=list(PROGRAMS), help=f"comma separated, of: {', '.join(PROGRAMS)}")
+    option("--runtimes", type=words_of(PROGRAMS), default=list(PROGRAMS),
+           help=f"comma separated, of: {', '.join(PROGRAMS)}")
     option("--patterns", type=words_of(PATTERNS), default=PATTERNS, help=f"comma separated, of: {', '.join(PATTERNS)}")
     option("--modes", type=words_of(MODES), default=MODES, help="comma separated, of: submit, replay")
     option("--tasks", type=int, default=100000, help="of each pattern but cholesky (default: %(default)s)")

@@ -67,7 +67,8 @@ class Bench:
         if not found:
             sys.exit(f"compare.py: no peer_* programs below {arguments.build_dir}; "
                      "configure with -DMITRA_BUILD_PEERS=ON and build")
-        self.programs = {label: found[PROGRAMS[label][0]] for label in arguments.runtimes if PROGRAMS[label][0] in found}
+        self.programs = {label: found[PROGRAMS[label][0]] for label in arguments.runtimes
+                         if PROGRAMS[label][0] in found}
         self.missing = [label for label in arguments.runtimes if label not in self.programs]
         self.any_program = next(iter(found.values()))
         self.best_rate = 0.0
@@ -93,12 +94,15 @@ class Bench:
         own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
         return ticks / os.sysconf("SC_CLK_TCK"), sum(usage.ru_utime + usage.ru_stime for usage in own)
 
+    def process(self, command, **options):
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True,
+                              preexec_fn=lambda: os.sched_setaffinity(0, self.cpus), **options)
+
     def execute(self, command):
         """Runs one process. Returns its output, or None and why it failed; and whether others disturbed it."""
         start, (all_before, own_before) = time.monotonic(), self.busy_seconds()
         try:
-            done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=self.arguments.timeout,
-                                  preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
+            done = self.process(command, timeout=self.arguments.timeout)
         except subprocess.TimeoutExpired:
             return None, f"no end within {self.arguments.timeout:g} s", False
         all_after, own_after = self.busy_seconds()
@@ -107,15 +111,14 @@ class Bench:
         if done.returncode < 0:
             return None, signal.Signals(-done.returncode).name, False
         if done.returncode > 0:
-            own_words = [line for line in done.stderr.splitlines() if line.startswith("peer_")]  # StarPU warns before them
+            own_words = [line for line in done.stderr.splitlines() if line.startswith("peer_")]  # not a library's warnings
             return None, f"exit {done.returncode}: {(own_words or [done.stderr.strip()])[0]}", False
         return done.stdout, "", others > DISTURBED_SECONDS and others > DISTURBED_SHARE * cores
 
     def at_full_speed(self):
         """Whether every pinned core runs the compute kernel at the best rate seen, to within a tenth."""
         command = [str(self.any_program), "--rate", "--workers", str(len(self.cpus))]
-        rates = json.loads(subprocess.run(command, env=self.environment, stdout=subprocess.PIPE, check=True,
-                                          preexec_fn=lambda: os.sched_setaffinity(0, self.cpus)).stdout)["kernel_flops_per_second"]
+        rates = json.loads(self.process(command, check=True).stdout)["kernel_flops_per_second"]
         self.best_rate = max(self.best_rate, *rates)
         return min(rates) >= SLOW_SHARE * self.best_rate
 

@@ -15,14 +15,16 @@ class Metg:
 
     def __init__(self, bench):
         self.bench = bench
-        tasks = bench.arguments.metg_tasks
-        self.cases = bench.cases([f"width {w}" for w in bench.arguments.widths], lambda column: [
-            "--pattern", "stencil_1d", "--width", column.split()[1], "--steps", str(max(1, tasks // int(column.split()[1])))])
+        widths = {f"width {width}": width for width in bench.arguments.widths}
+        steps = {column: max(1, bench.arguments.metg_tasks // width) for column, width in widths.items()}
+        self.cases = bench.cases(list(widths), lambda column: [
+            "--pattern", "stencil_1d", "--width", str(widths[column]), "--steps", str(steps[column])])
 
     def point(self, line):
         """Granularity in microseconds, and efficiency: against one rate for all, the best that one core reached."""
         workers = line["workers"]
-        return (line["seconds"] * workers / line["tasks"] * 1e6, line["flops_per_second"] / (workers * self.bench.best_rate))
+        efficiency = line["flops_per_second"] / (workers * self.bench.best_rate)
+        return (line["seconds"] * workers / line["tasks"] * 1e6, efficiency)
 
     def points(self, case, iterations):
         return [self.point(line) for line in case.counted(iterations)]
@@ -52,7 +54,8 @@ class Metg:
             for case in pending:
                 for iterations in (case.bracket, 2 * case.bracket):
                     case.runs.pop(iterations, None)
-            self.bench.rounds(pending, lambda case: (case.bracket, 2 * case.bracket), f"metg, pass {attempt + 1}, {len(pending)} cases")
+            title = f"metg, pass {attempt + 1}, {len(pending)} cases"
+            self.bench.rounds(pending, lambda case: (case.bracket, 2 * case.bracket), title)
             pending = [case for case in pending if self.moved(case)]
             if not pending:
                 return

@@ -16,7 +16,7 @@ class EdgeSink {
   std::int32_t edges() const { return edges_; }
 
   void edge(const Member& predecessor) {
-    if (predecessor.task == &task_) return;
+    if (predecessor == Member{&task_, task_.id.load(std::memory_order_relaxed)}) return;
     TaskHeader& before = *predecessor.task;
     // Acquire: with the list closed, what the predecessor's worker stored about its outcome is visible.
     std::uint64_t head = before.successors.load(std::memory_order_acquire);

@@ -198,6 +198,7 @@ class NativeEngine final : public Engine {
   std::mutex commute_mutex_;
   std::mutex waiters_mutex_;
   std::vector<ThreadState*> waiters_;  // the same threads; under waiters_mutex_
+  std::atomic<std::uint64_t> recordings_{0};
   std::mutex replay_order_mutex_;
   std::mutex replays_mutex_;
   std::vector<detail::GraphStorage*> replays_;  // with roots left to hand out; under replays_mutex_

@@ -80,7 +80,7 @@ std::size_t Recorder::add(const detail::SubmitExtras* extras) {
   }
   if (extras != nullptr)
     for (const Task& before : extras->after)
-      if (before.id().valid() && (before.id().value & kNodeBit) != 0) edge({nullptr, before.id().value & ~kNodeBit});
+      if (before.id().valid()) edge({nullptr, before.id().value & 0xffffffffffU});
   const std::size_t number = order_.size();
   order_.push_back(current_);
   // The tracker has stored the task under number 0, since joins and folds take numbers first.

@@ -21,8 +21,9 @@ inline constexpr std::uint64_t kNodeBit = std::uint64_t{1} << 62;
 class Recorder {
  public:
   /// @param fold_type  The engine's body for the folds of reductions.
-  Recorder(std::uint64_t engine_serial, const detail::TaskType& fold_type)
-      : fold_type_(fold_type), graph_(std::make_shared<detail::GraphStorage>()) {
+  /// @param number     Of this recording: its tasks are told from those of other recordings by it.
+  Recorder(std::uint64_t engine_serial, std::uint64_t number, const detail::TaskType& fold_type)
+      : number_(number), fold_type_(fold_type), graph_(std::make_shared<detail::GraphStorage>()) {
     graph_->engine_serial = engine_serial;
   }
   ~Recorder();
@@ -33,6 +34,10 @@ class Recorder {
   /// The task last begun is to be forgotten. @param built  Its closure was constructed.
   void drop_last(bool built);
   std::shared_ptr<detail::GraphStorage> finish();
+
+  /// The id by which the application knows node `index` while it records: 22 bits of the recording, 40 of the node.
+  TaskId task_id(std::size_t index) const { return TaskId(kNodeBit | (number_ & 0x3fffff) << 40 | index); }
+  bool is_mine(TaskId id) const { return id.value >> 40 == task_id(0).value >> 40; }
 
   // What the dependency tracker asks of its sink; members' ids are node numbers.
   void edge(const graph::Member& predecessor);
@@ -50,6 +55,7 @@ class Recorder {
   graph::Member insert(const detail::TaskType& type, const char* name, graph::Datum* datum, graph::DependencyState& members);
   void note_access(detail::AccessWord word);
 
+  const std::uint64_t number_;
   const detail::TaskType& fold_type_;
   std::shared_ptr<detail::GraphStorage> graph_;
   std::deque<Draft> drafts_;        // in order; the last may be under construction

@@ -40,7 +40,7 @@ void NativeEngine::begin_recording() {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) throw MisuseError("record() inside of record(): one graph is recorded at a time by a thread");
   static constexpr detail::TaskType fold_type{.launch = {&NativeEngine::run_fold, nullptr}};
-  self.recorder = std::make_unique<Recorder>(serial_, fold_type);
+  self.recorder = std::make_unique<Recorder>(serial_, recordings_.fetch_add(1, std::memory_order_relaxed), fold_type);
 }
 
 std::shared_ptr<GraphStorage> NativeEngine::end_recording() {
@@ -57,14 +57,14 @@ Task NativeEngine::record_commit(ThreadState& self, TaskHeader* task, const deta
     validate(*task, extras);
     if (extras != nullptr)
       for (const Task& before : extras->after)
-        if (before.id().valid() && (before.id().value & kNodeBit) == 0)
+        if (before.id().valid() && !self.recorder->is_mine(before.id()))
           throw MisuseError(detail::message("record: '", task->name(),
                                             "' names a task in .after that is not of the same recording; order the replay by data"));
   } catch (...) {
     self.recorder->drop_last(true);
     throw;
   }
-  return Task(this, nullptr, TaskId(self.recorder->add(extras) | kNodeBit));
+  return Task(this, nullptr, self.recorder->task_id(self.recorder->add(extras)));
 }
 
 // ------------------------------------------------------------------------------------------------ replay

@@ -120,7 +120,12 @@ void NativeEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras
     if (task.parent != nullptr)
       for (AccessWord word : extras->accesses) check_parent_declares(*task.parent, word);
     for (const Task& before : extras->after) {
-      if (before.header() == nullptr) continue;
+      if (before.header() == nullptr) {
+        if (before.id().valid() && (task.traits & detail::kRecorded) == 0)
+          throw MisuseError(detail::message("submit '", task.name(),
+                                            "': .after names a task of a recording: name the Task of its replay"));
+        continue;
+      }
       if (before.engine() != this)
         throw MisuseError(detail::message("submit '", task.name(), "': .after names a task of another Runtime"));
       const bool sibling = std::atomic_ref(before.header()->parent).load(std::memory_order_acquire) == task.parent;

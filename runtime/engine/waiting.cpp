@@ -303,7 +303,10 @@ TaskStatus NativeEngine::status(const Task& task) const {
 void NativeEngine::wait(const Task& task) {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) throw MisuseError("Task::wait() while a graph is being recorded: nothing runs before its replay");
-  if (task.header() == nullptr) return;
+  if (task.header() == nullptr) {
+    if (!task.id().valid()) return;
+    throw MisuseError("Task::wait() on a task of a recording, which does not run itself: wait for the Task of its replay");
+  }
   if (status(task) == TaskStatus::pending) {
     // Read before the second look at the id: a record in use again has another one.
     const TaskHeader* parent = std::atomic_ref(task.header()->parent).load(std::memory_order_acquire);

@@ -67,6 +67,9 @@ std::string NativeEngine::describe_stall() {
       text += detail::message("  running on worker ",
                               state.context.worker.valid() ? std::to_string(state.context.worker.value) : std::string("?"), ": ",
                               describe(*task), describe_accesses(*task), '\n');
+      for (const TaskHeader* parent = task->parent; parent != nullptr && parent->type != nullptr; parent = parent->parent)
+        if (running.insert(parent).second)
+          text += detail::message("  waiting for its children: ", describe(*parent), describe_accesses(*parent), '\n');
     }
   };
   for (const auto& worker : workers_) look(*worker);

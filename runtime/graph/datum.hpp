@@ -22,6 +22,7 @@ namespace mitra::graph {
 struct Member {
   detail::TaskHeader* task = nullptr;
   std::uint64_t id = 0;
+  bool operator==(const Member&) const = default;
 };
 
 /// Accesses that need no order among themselves form a group; each group follows the one before it.

@@ -24,13 +24,14 @@ void add_access(Datum& datum, DependencyState& state, AccessMode mode, const det
                 Sink& sink) {
   const AccessGroup group = group_of(mode);
   auto edge = [&](const Member& predecessor) {
-    if (predecessor.task != nullptr && predecessor.task != self.task) sink.edge(predecessor);
+    // Both are compared: an earlier task may have had the very record that `self` has now.
+    if (predecessor.task != nullptr && predecessor != self) sink.edge(predecessor);
   };
   const bool joins = group == state.group && group != AccessGroup::exclusive &&
                      (group != AccessGroup::reduce || operation == state.operation);
   if (joins) {
     edge(state.previous);
-    state.add_member(self, [&](const Member& m) { return m.task != self.task && sink.finished(m); });
+    state.add_member(self, [&](const Member& m) { return m != self && sink.finished(m); });
     return;
   }
   if (group == AccessGroup::exclusive && state.group != AccessGroup::reduce) {

@@ -10,7 +10,7 @@
 using namespace mitra;
 using test::with_workers;
 
-TEST_CASE("a cancelled task does not run, nor do the tasks that depend on it; others do") {
+TEST_CASE("a cancelled task does not run, nor do the tasks that depend on it: others do") {
   Runtime rt(with_workers(1));
   int number = 0, other = 0;
   auto n = rt.data(number, "n"), o = rt.data(other, "o");
@@ -145,7 +145,7 @@ TEST_CASE("cancelling twice is cancelling once") {
   CHECK(ran == 1);
 }
 
-TEST_CASE("a cancelled parent has no children; a parent cancels its child") {
+TEST_CASE("a cancelled parent has no children: a parent cancels its child") {
   Runtime rt(with_workers(1));
   int ran = 0;
   rt.submit("parent", [&] { rt.submit("child", [&] { ++ran; }); }).cancel();

@@ -315,7 +315,7 @@ TEST_CASE("tasks submitted after record() are live, and depend on nothing record
   CHECK(number == 11);
 }
 
-TEST_CASE("a failing node cancels its successors in that replay; the next replay is whole again") {
+TEST_CASE("a failing node cancels its successors in that replay: the next replay is whole again") {
   for (const unsigned workers : {1U, 2U, 8U}) {
     Runtime rt(with_workers(workers));
     int number = 0, after = 0;
