@@ -15,7 +15,7 @@ namespace mitra {
 struct Config {
   std::string backend = "native";         ///< What executes the tasks: `native`. Env: MITRA_BACKEND.
   std::string scheduler = "locality_ws";  ///< NAME[:key=value,...] of `mitra schedulers`, or FILE.so:NAME. Env: MITRA_SCHEDULER.
-  unsigned workers = 0;       ///< Threads in all, the submitting one among them; 0: one a processor. Env: MITRA_WORKERS.
+  unsigned workers = 0;       ///< Threads in all, the submitting one among them; 0: one a core. Env: MITRA_WORKERS.
   std::size_t window = 0;     ///< Tasks in flight before submission helps to execute; 0: chosen by workers. Env: MITRA_WINDOW.
   std::uint64_t seed = 1;     ///< Source of every random choice. Env: MITRA_SEED.
   bool bind = true;           ///< Bind workers to their last-level cache, unless they outnumber the processors. Env: MITRA_BIND=0|1.

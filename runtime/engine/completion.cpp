@@ -184,10 +184,10 @@ TaskHeader* NativeEngine::complete(ThreadState& self, TaskHeader* task, bool poi
   }
   TaskHeader* const parent = task->parent;
   const std::uint64_t id = task->id.load(std::memory_order_relaxed);
+  if (poisoned && outcomes_.of(id) == Outcome::none) [[unlikely]] outcomes_.set(id, Outcome::cancelled_by_user);
   // Release: the body's effects, for those who see the task closed. Acquire: the edge slots that submitters have linked.
   const std::uint64_t list =
       task->successors.exchange(detail::generation_of(id) | detail::kClosed, std::memory_order_acq_rel);
-  if (list & detail::kCancelled && !poisoned) [[unlikely]] outcomes_.erase(id);  // the request came too late
   TaskHeader* next = nullptr;
   std::uint64_t slot = list & (detail::kSlotMask | detail::kOverflow);
   if (slot != 0) {

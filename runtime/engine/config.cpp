@@ -53,7 +53,7 @@ constexpr Variable kVariables[] = {
     {"MITRA_WORKERS",
      [](Config& c, const std::string& v) {
        c.workers = number<unsigned>("MITRA_WORKERS", v, "a number of threads");
-       if (c.workers == 0) throw ConfigError("MITRA_WORKERS=0: at least 1 thread is needed; unset it for one a processor");
+       if (c.workers == 0) throw ConfigError("MITRA_WORKERS=0: at least 1 thread is needed; unset it for one a core");
      }},
 };
 

@@ -56,7 +56,12 @@ class EdgeSink {
  private:
   bool is_mine(std::uint64_t head) const {
     const std::uint64_t slot = head & detail::kSlotMask;
-    if (head & detail::kOverflow) return slot != 0 && graph::owner_of(head & (detail::kSlotMask | detail::kOverflow)) == &task_;
+    if (head & detail::kOverflow) {
+      // Compared with this task's own blocks: another's may be given back at this moment, and must not be looked into.
+      const auto* block = reinterpret_cast<const graph::OverflowBlock*>(slot & ~std::uint64_t{63});
+      const graph::OverflowBlock* newest = (task_.traits & detail::kExtended) != 0 ? task_.overflow : nullptr;
+      return newest != nullptr && (block == newest || block == newest->next_block);
+    }
     return slot >= reinterpret_cast<std::uint64_t>(inline_begin_) && slot < reinterpret_cast<std::uint64_t>(slots_end_);
   }
   graph::EdgeSlot* take_slot(std::uint64_t& bits) {

@@ -37,7 +37,7 @@ namespace mitra::engine {
 [[gnu::always_inline]] inline void NativeEngine::free_record(ThreadState& self, TaskRecord* record) noexcept {
   if (record->traits & detail::kExtended) {
     ::operator delete(record->heap_block);
-    for (graph::OverflowBlock* block = record->overflow; block != nullptr;) delete std::exchange(block, block->next_block);
+    if (record->overflow != nullptr) pool_.give_overflow(record->overflow);
   }
   pool_.give(self.cache, record);
 }

@@ -52,11 +52,6 @@ class Outcomes {
     if (ending.outcome == Outcome::failed) ending.outcome = Outcome::cancelled_by_failure;
     store(successor, std::move(ending));
   }
-  /// The task ran after all.
-  void erase(std::uint64_t id) {
-    std::scoped_lock lock(mutex_);
-    endings_.erase(id);
-  }
   /// Stores the error where nobody has stored one before.
   void store_error(std::exception_ptr& place, std::exception_ptr error) {
     std::scoped_lock lock(mutex_);

@@ -26,7 +26,10 @@ graph::EdgeSlot* EdgeSink::take_overflow_slot(std::uint64_t& bits) {
     task_.overflow = nullptr;
   }
   if (task_.overflow == nullptr || overflow_used_ == OverflowBlock::kSlots) {
-    task_.overflow = new OverflowBlock{&task_, task_.overflow, {}};
+    OverflowBlock* block = engine_.pool_.take_overflow();
+    block->owner = &task_;
+    block->next_block = task_.overflow;
+    task_.overflow = block;
     overflow_used_ = 0;
   }
   EdgeSlot* slot = &task_.overflow->slots[overflow_used_++];

@@ -187,6 +187,15 @@ void NativeEngine::help_until(ThreadState& self, unsigned patience, Predicate&& 
       sleep_apart(self, [&] { return done() || !role_busy_.load(std::memory_order_acquire); });
       continue;
     }
+    // Also when a policy throws: the exception is the waiting caller's, the role the next one's.
+    struct RoleGuard {
+      NativeEngine& engine;
+      ThreadState& self;
+      ~RoleGuard() {
+        if (self.replay_done != 0) engine.flush_replay(self);
+        engine.release_worker_role(self);
+      }
+    } const role{*this, self};
     unsigned run = 0;  // tasks since the last look at `done`
     for (;;) {
       TaskHeader* task = find_work(self);
@@ -204,8 +213,6 @@ void NativeEngine::help_until(ThreadState& self, unsigned patience, Predicate&& 
       if (task != nullptr) hand_to_policy(self, task);  // the wait is over, the chain of successors is not
       if (over) break;
     }
-    if (self.replay_done != 0) flush_replay(self);
-    release_worker_role(self);
   }
 }
 
@@ -332,11 +339,11 @@ void NativeEngine::cancel(const Task& task) {
   TaskHeader* header = task.header();
   if (header == nullptr || status(task) != TaskStatus::pending) return;
   const std::uint64_t id = task.id().value;
-  outcomes_.set(id, Outcome::cancelled_by_user);
+  // Only asked for here: the outcome is stored by the worker that finds the request before it has begun.
   std::uint64_t list = header->successors.load(std::memory_order_relaxed);
   for (;;) {
     const bool same = header->id.load(std::memory_order_relaxed) == id && list >> 48 == (id & 0xffff);
-    if (!same || list & detail::kClosed) return outcomes_.erase(id);
+    if (!same || list & detail::kClosed) return;
     if (header->successors.compare_exchange_weak(list, list | detail::kCancelled, std::memory_order_acq_rel,
                                                  std::memory_order_relaxed))
       return;
@@ -430,7 +437,7 @@ void NativeEngine::worker_main(ThreadState& self) {
   driver_->attach(machine_.workers[self.context.worker.index()]);
   auto stop = [&] { return stopping_.load(std::memory_order_acquire); };
   unsigned run = 0;  // tasks since the last hold
-  while (!stop()) {
+  while (!stop()) try {
     TaskHeader* task = find_work(self);
     if (task == nullptr) task = search(self, false, stop);
     while (task != nullptr) {
@@ -441,6 +448,12 @@ void NativeEngine::worker_main(ThreadState& self) {
       if (task != nullptr && self.grain.tiny()) hand_to_policy(self, std::exchange(task, nullptr));
       hold_off(self);
     }
+  } catch (...) {
+    // Bodies' exceptions end in fail(): this one is the policy's. The next wait() throws it; the policy is asked again,
+    // not at once.
+    outcomes_.store_error(outcomes_.root_error(), std::current_exception());
+    outcomes_.set(TaskId::kNone, Outcome::failed);
+    self.parker.park(Seconds(0.001));
   }
 }
 

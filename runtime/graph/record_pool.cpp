@@ -2,6 +2,7 @@
 #include "graph/record_pool.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <mitra/error.hpp>
 
@@ -9,11 +10,30 @@ namespace mitra::graph {
 
 RecordPool::~RecordPool() {
   for (std::byte* chunk : chunks_) ::operator delete(chunk, std::align_val_t(kChunkBytes));
+  for (OverflowBlock* block : overflow_) delete block;
+}
+
+OverflowBlock* RecordPool::take_overflow() {
+  std::scoped_lock lock(mutex_);
+  if (free_overflow_ == nullptr) {
+    overflow_.reserve(overflow_.size() + 1);
+    free_overflow_ = new OverflowBlock{};
+    overflow_.push_back(free_overflow_);
+  }
+  return std::exchange(free_overflow_, free_overflow_->next_block);
+}
+
+void RecordPool::give_overflow(OverflowBlock* chain) noexcept {
+  OverflowBlock* last = chain;
+  while (last->next_block != nullptr) last = last->next_block;
+  std::scoped_lock lock(mutex_);
+  last->next_block = free_overflow_;
+  free_overflow_ = chain;
 }
 
 std::size_t RecordPool::bytes() const {
   std::scoped_lock lock(mutex_);
-  return chunks_.size() * kChunkBytes;
+  return chunks_.size() * kChunkBytes + overflow_.size() * sizeof(OverflowBlock);
 }
 
 void RecordPool::refill(RecordCache& cache) {

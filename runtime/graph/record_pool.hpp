@@ -46,6 +46,11 @@ class RecordPool {
     cache.free[cache.count++] = record;
   }
 
+  /// Blocks are never given back to the system either: the watchdog may walk a list whose end has just run.
+  OverflowBlock* take_overflow();
+  /// @param chain  Linked through next_block.
+  void give_overflow(OverflowBlock* chain) noexcept;
+
   std::size_t bytes() const;
   /// Calls f(TaskRecord&) for every record that ever was: the watchdog's way to the tasks in flight.
   template <class F>
@@ -63,6 +68,8 @@ class RecordPool {
   mutable std::mutex mutex_;
   std::vector<TaskRecord*> free_;
   std::vector<std::byte*> chunks_;
+  OverflowBlock* free_overflow_ = nullptr;
+  std::vector<OverflowBlock*> overflow_;  // all that were ever made
 };
 
 }  // namespace mitra::graph

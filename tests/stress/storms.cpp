@@ -37,7 +37,7 @@ void under_every_policy(Test test) {
 }  // namespace
 
 TEST_CASE("a storm of independent tasks") {
-  const std::size_t tasks = scaled(100'000);
+  const std::size_t tasks = scaled(200'000);
   under_every_policy([&](const Config& config) {
     Runtime rt(config);
     std::atomic<std::size_t> ran{0};
@@ -170,6 +170,27 @@ TEST_CASE("a storm of failures among tasks that depend on them and tasks that do
     CHECK(free == rounds * 80);
     CHECK(bound == 0);
   }
+}
+
+TEST_CASE("a storm in which each task follows all of the step before: more edges than a record holds") {
+  const std::size_t steps = scaled(12'000);
+  for (const std::size_t width : {std::size_t{6}, std::size_t{12}, std::size_t{40}})
+    for (const unsigned workers : kWorkers) {
+      Runtime rt(with_workers(workers));
+      std::vector<std::size_t> values[2] = {std::vector<std::size_t>(width, 0), std::vector<std::size_t>(width, 0)};
+      std::vector<Object<std::size_t>> handles[2];
+      for (int side = 0; side < 2; ++side)
+        for (std::size_t& v : values[side]) handles[side].push_back(rt.data(v));
+      std::atomic<int> wrong{0};
+      for (std::size_t s = 0; s < steps * 6 / width; ++s)
+        for (std::size_t i = 0; i < width; ++i)
+          rt.submit("all", [&wrong, s](std::size_t& out, auto before) {
+            for (std::size_t k = 0; k < before.size(); ++k) wrong += before[k] != s;
+            out = s + 1;
+          }, handles[(s + 1) % 2][i].write(), read_all(handles[s % 2]));
+      rt.wait();
+      CHECK(wrong == 0);
+    }
 }
 
 TEST_CASE("a storm of replays") {

@@ -8,9 +8,9 @@
 namespace mitra::test {
 
 #if defined(__SANITIZE_THREAD__)
-inline constexpr double kSanitizerFactor = 0.03;
+inline constexpr double kSanitizerFactor = 0.08;
 #elif defined(__SANITIZE_ADDRESS__)
-inline constexpr double kSanitizerFactor = 0.15;
+inline constexpr double kSanitizerFactor = 0.3;
 #else
 inline constexpr double kSanitizerFactor = 1.0;
 #endif

@@ -51,7 +51,7 @@ TEST_CASE("a Runtime without a Config asks the environment, one with a Config do
   CHECK(explicitly.config().scheduler == "locality_ws");
 }
 
-TEST_CASE("no number of workers means one a processor") {
+TEST_CASE("no number of workers means one a core") {
   Runtime rt{Config{}};
   CHECK(rt.machine().workers.size() == static_cast<std::size_t>(rt.machine().processors));
   CHECK(rt.machine().processors >= 1);
