@@ -12,6 +12,7 @@ class Metg:
 
     TARGET = 0.5
     COARSEST = 1 << 20
+    SEARCH_RUNS = 3  # at each count; a single one that goes wrong would send the search far off
 
     def __init__(self, bench):
         self.bench = bench
@@ -38,19 +39,19 @@ class Metg:
         return point is not None and point[1] >= self.TARGET
 
     def search(self):
-        """Brackets each crossing between n and 2n iterations by single runs, then measures those two in rounds; medians
+        """Brackets each crossing between n and 2n iterations by a few runs, then measures those two in rounds; medians
         that do not enclose it move the bracket, and are measured in turn."""
         open_cases = list(self.cases)
         while open_cases:
             print(f"metg: {len(open_cases)} brackets to find", file=sys.stderr)
             for case in open_cases:
                 for iterations in (case.bracket, 2 * case.bracket):
-                    if not case.runs.get(iterations):
+                    for _ in range(self.SEARCH_RUNS - len(case.runs.get(iterations, []))):
                         self.bench.run(case, iterations)
             open_cases = [case for case in open_cases if self.moved(case)]
         pending = list(self.cases)
         for attempt in range(6):
-            # The single runs of the search found the bracket; they do not count as measurements.
+            # The runs that found the bracket do not count as measurements.
             for case in pending:
                 for iterations in (case.bracket, 2 * case.bracket):
                     case.runs.pop(iterations, None)

@@ -15,6 +15,7 @@
 #define MITRA_GUARDED_BY(lock) MITRA_ANNOTATION(guarded_by(lock))
 #define MITRA_REQUIRES(...) MITRA_ANNOTATION(requires_capability(__VA_ARGS__))
 #define MITRA_ACQUIRE(...) MITRA_ANNOTATION(acquire_capability(__VA_ARGS__))
+#define MITRA_NO_THREAD_SAFETY_ANALYSIS MITRA_ANNOTATION(no_thread_safety_analysis)
 #define MITRA_RELEASE(...) MITRA_ANNOTATION(release_capability(__VA_ARGS__))
 
 namespace mitra::detail {
