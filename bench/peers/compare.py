@@ -144,7 +144,7 @@ def main():
         columns, title = arguments.patterns, "Nanoseconds per task"
         sizes = ["--tasks", str(arguments.tasks), "--tiles", str(arguments.tiles)]
         cases = bench.cases(columns, lambda pattern: ["--pattern", pattern, *sizes])
-        bench.rounds(cases, lambda case: [0], "overhead")
+        bench.rounds([(case, 0) for case in cases], arguments.repeat, "overhead")
         rows = summarise(cases, overhead, "ns")
     about["kernel_flops_per_second"] = bench.best_rate
     print_tables(rows, title, arguments.runtimes, arguments.modes, columns)

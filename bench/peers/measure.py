@@ -111,7 +111,7 @@ class Bench:
         if done.returncode < 0:
             return None, signal.Signals(-done.returncode).name, False
         if done.returncode > 0:
-            own_words = [line for line in done.stderr.splitlines() if line.startswith("peer_")]  # not a library's warnings
+            own_words = [line for line in done.stderr.splitlines() if line.startswith("peer_")]  # not warnings
             return None, f"exit {done.returncode}: {(own_words or [done.stderr.strip()])[0]}", False
         return done.stdout, "", others > DISTURBED_SECONDS and others > DISTURBED_SHARE * cores
 
@@ -141,9 +141,9 @@ class Bench:
         line = json.loads(output.splitlines()[-1])
         case.runs.setdefault(iterations, []).append(line | {"disturbed": disturbed})
 
-    def rounds(self, cases, iterations_of, title):
-        for number in range(self.arguments.repeat):
-            for case in cases:
-                for iterations in iterations_of(case):
-                    self.run(case, iterations)
-            print(f"{title}: round {number + 1} of {self.arguments.repeat}", file=sys.stderr)
+    def rounds(self, work, number, title):
+        """Runs each pair of a case and an iteration count once a round."""
+        for done in range(number):
+            for case, iterations in work:
+                self.run(case, iterations)
+            print(f"{title}: round {done + 1} of {number}", file=sys.stderr)

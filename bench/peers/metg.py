@@ -1,9 +1,6 @@
 """The search for METG(50 %), the figure of Task Bench (Slaughter et al., SC 2020)."""
 
 import statistics
-import sys
-
-from measure import FAILURES_TO_GIVE_UP
 
 
 class Metg:
@@ -34,39 +31,28 @@ class Metg:
         points = self.points(case, iterations)
         return tuple(statistics.median(values) for values in zip(*points)) if points else None
 
-    def enough(self, case, iterations):
-        point = self.median_point(case, iterations)
-        return point is not None and point[1] >= self.TARGET
-
     def search(self):
-        """Brackets each crossing between n and 2n iterations by a few runs, then measures those two in rounds; medians
-        that do not enclose it move the bracket, and are measured in turn."""
-        open_cases = list(self.cases)
-        while open_cases:
-            print(f"metg: {len(open_cases)} brackets to find", file=sys.stderr)
-            for case in open_cases:
-                for iterations in (case.bracket, 2 * case.bracket):
-                    for _ in range(self.SEARCH_RUNS - len(case.runs.get(iterations, []))):
-                        self.bench.run(case, iterations)
-            open_cases = [case for case in open_cases if self.moved(case)]
-        pending = list(self.cases)
-        for attempt in range(6):
-            # The runs that found the bracket do not count as measurements.
-            for case in pending:
-                for iterations in (case.bracket, 2 * case.bracket):
-                    case.runs.pop(iterations, None)
-            title = f"metg, pass {attempt + 1}, {len(pending)} cases"
-            self.bench.rounds(pending, lambda case: (case.bracket, 2 * case.bracket), title)
-            pending = [case for case in pending if self.moved(case)]
-            if not pending:
-                return
-        for case in pending:
-            case.failures.extend(["the efficiency does not settle around 50 %"] * FAILURES_TO_GIVE_UP)
+        """Brackets each crossing between n and 2n iterations by a few runs, then measures those two in rounds. Medians
+        that do not enclose it move the bracket, until they do: a count once measured is not measured again."""
+        self.settle(self.SEARCH_RUNS, "metg, search")
+        for case in self.cases:
+            case.runs.clear()  # what found the bracket does not count as a measurement
+        self.settle(self.bench.arguments.repeat, "metg")
+
+    def settle(self, rounds, title):
+        while work := [(case, count) for case in self.cases if not case.dead()
+                       for count in (case.bracket, 2 * case.bracket) if not case.runs.get(count)]:
+            self.bench.rounds(work, rounds, f"{title}, {len(work)} points")
+            for case in self.cases:
+                while self.moved(case):
+                    pass
 
     def moved(self, case):
-        if case.dead():
+        """Halves or doubles the bracket if both its ends are known and lie on the same side of the crossing."""
+        ends = [self.median_point(case, count) for count in (case.bracket, 2 * case.bracket)]
+        if None in ends:
             return False
-        fine, coarse = self.enough(case, case.bracket), self.enough(case, 2 * case.bracket)
+        fine, coarse = (efficiency >= self.TARGET for _, efficiency in ends)
         if fine and case.bracket > 1:
             case.bracket //= 2
         elif not fine and not coarse and case.bracket < self.COARSEST:
@@ -75,18 +61,20 @@ class Metg:
             return False
         return True
 
-    def interpolate(self, fine, coarse):
-        if coarse[1] < self.TARGET:
-            return None  # not even the coarsest point is efficient enough
-        if fine[1] >= self.TARGET or fine[0] >= coarse[0]:
-            return min(fine[0], coarse[0]) if fine[1] >= self.TARGET else coarse[0]
-        return coarse[0] - (coarse[0] - fine[0]) * (coarse[1] - self.TARGET) / (coarse[1] - fine[1])
-
     def values(self, case):
-        """METG in microseconds: of the medians, then of each round."""
-        if case.dead():
+        """METG in microseconds: the median of the rounds, then each round."""
+        coarse = self.median_point(case, 2 * case.bracket)
+        if case.dead() or coarse is None or coarse[1] < self.TARGET:
+            case.failures.append("no two iteration counts enclose an efficiency of 50 %")
             return []
-        fine, coarse = case.bracket, 2 * case.bracket
-        each = [self.interpolate(*pair) for pair in zip(self.points(case, fine), self.points(case, coarse))]
-        value = self.interpolate(self.median_point(case, fine), self.median_point(case, coarse))
-        return [] if value is None else [value] + [one for one in each if one is not None]
+        pairs = zip(self.points(case, case.bracket), self.points(case, 2 * case.bracket))
+        each = [self.interpolate(fine, coarse) for fine, coarse in pairs]
+        return [statistics.median(each)] + each
+
+    def interpolate(self, fine, coarse):
+        """Of one round, whose points may lie beside the crossing that the medians enclose: then this extrapolates."""
+        if fine[1] >= self.TARGET:
+            return fine[0]
+        if fine[1] >= coarse[1] or fine[0] >= coarse[0]:
+            return coarse[0]
+        return coarse[0] - (coarse[0] - fine[0]) * (coarse[1] - self.TARGET) / (coarse[1] - fine[1])

@@ -1,4 +1,5 @@
 // Policies in shared objects: found, checked, parameterised, and run by a Runtime like those of the library.
+#include <atomic>
 #include <mitra/mitra.hpp>
 #include <mitra/registry.hpp>
 #include <string>
@@ -53,6 +54,21 @@ TEST_CASE("a policy built for another interface is refused with both numbers") {
                     contains("4294967295") && contains(std::to_string(kPolicyAbi)));
 }
 
-TEST_CASE("a policy that throws fails the construction or the run, not the process") {
+TEST_CASE("a policy that throws while it works fails the wait, not the process") {
+  for (const unsigned workers : {1U, 2U, 4U}) {
+    INFO(workers << " workers");
+    Config config;
+    config.workers = workers;
+    config.scheduler = MITRA_TEST_PLUGIN_DIR "/libthrows_at_work.so:throws_at_work";
+    Runtime rt(config);
+    std::atomic<int> ran{0};
+    for (int i = 0; i < 20; ++i) rt.submit("task", [&] { ++ran; });
+    CHECK_THROWS_WITH(rt.wait(), contains("tired"));
+    CHECK_NOTHROW(rt.wait());
+    CHECK(ran == 20);
+  }
+}
+
+TEST_CASE("a policy that throws when it is made fails the construction") {
   CHECK_THROWS_WITH(order_of_run(MITRA_TEST_PLUGIN_DIR "/libthrows_in_make.so:throws_in_make"), contains("not today"));
 }

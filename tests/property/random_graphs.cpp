@@ -32,7 +32,7 @@ void expect_statistics_to_add_up(const Statistics& statistics, std::uint64_t at_
 }  // namespace
 
 TEST_CASE("random programs run as in sequence") {
-  in_every_setting(25, [](Runtime& rt, std::uint64_t seed) {
+  in_every_setting(100, [](Runtime& rt, std::uint64_t seed) {
     const Program program = random_program(seed, {});
     const std::uint64_t executed_before = rt.statistics().executed;
     expect_well(rt, program, problems_of);
@@ -41,13 +41,13 @@ TEST_CASE("random programs run as in sequence") {
 }
 
 TEST_CASE("random programs without children run as in sequence") {
-  in_every_setting(15, [](Runtime& rt, std::uint64_t seed) {
+  in_every_setting(60, [](Runtime& rt, std::uint64_t seed) {
     expect_well(rt, random_program(seed, {.tasks = 200, .nested = false}), problems_of);
   });
 }
 
 TEST_CASE("several random programs, submitted at once by threads of their own, run as in sequence each") {
-  in_every_setting(4, [](Runtime& rt, std::uint64_t seed) {
+  in_every_setting(15, [](Runtime& rt, std::uint64_t seed) {
     struct Part {
       Part(Runtime& rt, std::uint64_t seed) : program(random_program(seed, {})), oracle(program), execution(rt, program, oracle) {}
       Program program;

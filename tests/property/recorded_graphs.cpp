@@ -30,11 +30,11 @@ std::string problems_in_a_row(Runtime& rt, const Program& program) { return prob
 }  // namespace
 
 TEST_CASE("recorded programs run as in sequence at each replay") {
-  in_every_setting(10, [](Runtime& rt, std::uint64_t seed) { expect_well(rt, random_program(seed, {}), problems_with_waits); });
+  in_every_setting(40, [](Runtime& rt, std::uint64_t seed) { expect_well(rt, random_program(seed, {}), problems_with_waits); });
 }
 
 TEST_CASE("replays in a row follow each other as their data ask") {
-  in_every_setting(10, [](Runtime& rt, std::uint64_t seed) {
+  in_every_setting(40, [](Runtime& rt, std::uint64_t seed) {
     expect_well(rt, random_program(seed, {.tasks = 60}), problems_in_a_row);
   });
 }

@@ -172,6 +172,44 @@ TEST_CASE("a storm of failures among tasks that depend on them and tasks that do
   }
 }
 
+TEST_CASE("a storm of cancellations: a task is cancelled or has run, never both") {
+  const std::size_t rounds = scaled(300);
+  for (const unsigned workers : kWorkers) {
+    Runtime rt(with_workers(workers));
+    test::Random random(workers);
+    for (std::size_t round = 0; round < rounds; ++round) {
+      std::vector<std::size_t> values(4, 0);
+      std::vector<Object<std::size_t>> handles;
+      for (std::size_t& v : values) handles.push_back(rt.data(v));
+      std::vector<std::atomic<int>> ran(40);
+      std::vector<Task> tasks;
+      for (std::size_t i = 0; i < ran.size(); ++i) {
+        const auto& handle = random.pick(handles);
+        const auto body = [&ran, i](auto&&...) { ++ran[i]; };
+        switch (random.below(5)) {
+          case 0: tasks.push_back(rt.submit("commute", body, handle.commute())); break;
+          case 1: tasks.push_back(rt.submit("reduce", body, handle.reduce(Sum{}))); break;
+          case 2: tasks.push_back(rt.submit("write", body, handle.write())); break;
+          case 3:
+            tasks.push_back(rt.submit("parent", [&rt, &ran, i] {
+              ++ran[i];
+              rt.submit("child", [] {});
+            }));
+            break;
+          default: tasks.push_back(rt.submit("free", body)); break;
+        }
+        if (random.chance(0.2)) random.pick(tasks).cancel();
+      }
+      for (std::size_t i = 0; i < tasks.size(); ++i) {
+        tasks[i].wait();
+        REQUIRE(tasks[i].status() == (ran[i] == 1 ? TaskStatus::done : TaskStatus::cancelled));
+      }
+      REQUIRE_NOTHROW(rt.wait());
+      for (const auto& count : ran) REQUIRE(count <= 1);
+    }
+  }
+}
+
 TEST_CASE("a storm in which each task follows all of the step before: more edges than a record holds") {
   const std::size_t steps = scaled(12'000);
   for (const std::size_t width : {std::size_t{6}, std::size_t{12}, std::size_t{40}})

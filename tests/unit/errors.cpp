@@ -309,6 +309,31 @@ TEST_CASE("a failing reducer and a failing commuter cancel what comes after, not
   CHECK(b == 3);
 }
 
+namespace {
+
+struct BrokenSum {
+  template <class T> static T identity() { return T(0); }
+  template <class T> T operator()(T, T) const { throw std::runtime_error("cannot add"); }
+};
+
+}  // namespace
+
+TEST_CASE("an operation that throws fails the fold, and what comes after it") {
+  for (const unsigned workers : {1U, 2U, 8U}) {
+    Runtime rt(with_workers(workers));
+    long value = 1;
+    int ran = 0;
+    auto v = rt.data(value, "v");
+    for (int i = 0; i < 20; ++i) rt.submit("add", [](long& c) { ++c; }, v.reduce(BrokenSum{}));
+    rt.submit("read", [&](const long&) { ++ran; }, v.read());
+    CHECK_THROWS_WITH(rt.wait(), contains("cannot add"));
+    CHECK(ran == 0);
+    for (int i = 0; i < 20; ++i) rt.submit("add", [](long& c) { ++c; }, v.reduce(Sum{}));
+    CHECK_NOTHROW(rt.wait());
+    CHECK(value == 21);
+  }
+}
+
 TEST_CASE("memory that cannot be had fails the task that asked for it, not the run") {
   if (test::kSanitized) return;  // sanitizers end the program at such a request
   Runtime rt(with_workers(2));

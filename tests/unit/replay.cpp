@@ -231,6 +231,36 @@ TEST_CASE("a replay that begins or ends with a reduction leaves nothing over for
   }
 }
 
+TEST_CASE("a task records and replays graphs of its own, as its children") {
+  for (const unsigned workers : {1U, 2U, 8U}) {
+    Runtime rt(with_workers(workers));
+    int number = 0, seen = -1;
+    auto n = rt.data(number, "n");
+    const auto outside = rt.record([&] { rt.submit("add", [](int& v) { v += 1; }, n.readwrite()); });
+    rt.submit("parent", [&](int& v) {
+      const auto inside = rt.record([&] { for (int i = 0; i < 5; ++i) rt.submit("add", [](int& w) { w += 10; }, n.readwrite()); });
+      rt.replay(inside);
+      rt.replay(outside);
+      rt.wait();
+      v += 100;
+      rt.replay(inside);
+    }, n.readwrite());
+    rt.submit("after", [&](const int& v) { seen = v; }, n.read());
+    rt.wait();
+    CHECK(seen == 201);
+  }
+}
+
+TEST_CASE("a task replays only what works on data that it has declared") {
+  Runtime rt(with_workers(1));
+  int number = 0;
+  auto n = rt.data(number, "undeclared");
+  const auto graph = rt.record([&] { rt.submit("add", [](int& v) { v += 1; }, n.readwrite()); });
+  rt.submit("parent", [&] { rt.replay(graph); });
+  CHECK_THROWS_WITH(rt.wait(), test::contains("undeclared"));
+  CHECK(number == 0);
+}
+
 TEST_CASE("two graphs on different data, and tasks beside them, run at once") {
   for (const unsigned workers : {1U, 2U, 8U}) {
     Runtime rt(with_workers(workers));
