@@ -20,8 +20,9 @@ constexpr const char* to_string(WorkerKind kind) { return kind == WorkerKind::cp
 struct WorkerClass {
   std::string name;                      ///< "cpu", ...
   WorkerKind kind = WorkerKind::cpu;
-  NodeId node{0};                        ///< The memory node that its workers use.
+  NodeId node{0};                        ///< The memory node of its first worker; each has its own in Worker::node.
   std::vector<WorkerId> workers;         ///< In order of their identity.
+  bool can_abort = false;                ///< A running task can be taken back. @see SchedulerView::take_back
 };
 
 struct Worker {
@@ -31,12 +32,14 @@ struct Worker {
   int processor = -1;   ///< Operating-system index of the core that is meant for it; -1: it shares them with others.
   int l3_domain = 0;    ///< Index of the last-level cache it shares.
   int numa_domain = 0;  ///< Index of the NUMA domain.
+  int compute_node = 0; ///< Index of the compute node, on simulated machines of several.
   std::vector<int> bound_to{};  ///< Processors that it may run on: those of its last-level cache; empty: not bound.
 };
 
 struct MemoryNode {
   std::string name;  ///< "host", ...
   Bytes capacity;    ///< 0: unknown.
+  int compute_node = 0;
 };
 
 /// Everything that is known of the machine before a run.
@@ -56,5 +59,32 @@ struct Machine {
     return x.numa_domain == y.numa_domain ? 2 : 3;
   }
 };
+
+/// Equal workers of one memory node: nothing but their queues tells them apart, so a policy decides among places.
+struct Place {
+  ClassId worker_class{0};
+  NodeId node{0};
+  std::vector<WorkerId> workers{};
+};
+
+/// @returns The places of a machine, by class, then by node. 260 workers of Alice Recoque are five.
+inline std::vector<Place> places_of(const Machine& machine) {
+  std::vector<Place> places;
+  for (std::uint32_t c = 0; c < machine.classes.size(); ++c) {
+    const std::size_t first = places.size();
+    for (const WorkerId id : machine.classes[c].workers) {
+      const NodeId node = machine.workers[id.index()].node;
+      std::size_t i = first;
+      // The workers of a node come together: the last place is nearly always the one.
+      if (places.size() > first && places.back().node == node)
+        i = places.size() - 1;
+      else
+        while (i < places.size() && places[i].node != node) ++i;
+      if (i == places.size()) places.push_back({ClassId(c), node, {}});
+      places[i].workers.push_back(id);
+    }
+  }
+  return places;
+}
 
 }  // namespace mitra

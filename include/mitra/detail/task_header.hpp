@@ -20,7 +20,8 @@ struct ExecutionContext;
 /// The cost of a task, stated by its codelet.
 struct WorkAmount {
   double flops = 0.0;
-  double bytes = 0.0;
+  double bytes = 0.0;    ///< Read and written in memory.
+  double seconds = 0.0;  ///< A fixed time on any core, in place of the two above: waiting, or a recorded duration.
   bool known = false;
 };
 
