@@ -15,7 +15,7 @@ using graph::EdgeSlot;
 
 // ------------------------------------------------------------------------------------------------ ready
 
-void NativeEngine::make_ready(ThreadState& self, TaskHeader* task) {
+void TaskEngine::make_ready(ThreadState& self, TaskHeader* task) {
   // Relaxed: whoever cancelled the task did so before the decrement of `pending` that made it ready here.
   if (task->successors.load(std::memory_order_relaxed) & detail::kCancelled && !(task->traits & detail::kRecorded)) [[unlikely]] {
     if (task->traits & detail::kSignal) return give_signal(task, true);
@@ -33,7 +33,7 @@ void NativeEngine::make_ready(ThreadState& self, TaskHeader* task) {
 
 // ------------------------------------------------------------------------------------------------ commute
 
-bool NativeEngine::take_commute_locks(TaskHeader* task) {
+bool TaskEngine::take_commute_locks(TaskHeader* task) {
   // All or none, under one lock: nobody holds one datum while it waits for another, so there is no deadlock.
   std::scoped_lock lock(commute_mutex_);
   for (std::size_t i = 0; i < task->accesses; ++i) {
@@ -50,7 +50,7 @@ bool NativeEngine::take_commute_locks(TaskHeader* task) {
   return true;
 }
 
-void NativeEngine::release_commute_locks(ThreadState& self, TaskHeader* task) {
+void TaskEngine::release_commute_locks(ThreadState& self, TaskHeader* task) {
   std::vector<TaskHeader*> waiters;
   {
     std::scoped_lock lock(commute_mutex_);
@@ -69,7 +69,7 @@ void NativeEngine::release_commute_locks(ThreadState& self, TaskHeader* task) {
 
 // ------------------------------------------------------------------------------------------------ execution
 
-TaskHeader* NativeEngine::execute(ThreadState& self, TaskHeader* task) {
+TaskHeader* TaskEngine::execute(ThreadState& self, TaskHeader* task) {
   if (task->traits & detail::kRecorded) return execute_nodes(self, task);
   if (self.replay_done != 0) [[unlikely]] flush_replay(self);  // somebody may be waiting for the replay's end
   // Relaxed: a cancellation that comes now comes too late, and may as well be missed.
@@ -101,7 +101,7 @@ TaskHeader* NativeEngine::execute(ThreadState& self, TaskHeader* task) {
   return finish(self, task, failed);
 }
 
-void NativeEngine::fail(TaskHeader* task, std::exception_ptr thrown) {
+void TaskEngine::fail(TaskHeader* task, std::exception_ptr thrown) {
   std::string what = "an exception that is no std::exception";
   try {
     std::rethrow_exception(thrown);
@@ -119,7 +119,7 @@ void NativeEngine::fail(TaskHeader* task, std::exception_ptr thrown) {
 }
 
 /// Stores the error where the next to wait finds it: with the task, and with its parent, or as the first one of all.
-void NativeEngine::note_failure(TaskHeader* task, const std::exception_ptr& error) {
+void TaskEngine::note_failure(TaskHeader* task, const std::exception_ptr& error) {
   outcomes_.set(task->id.load(std::memory_order_relaxed), Outcome::failed, error);
   TaskHeader* parent = task->parent;
   if (task->traits & detail::kRecorded) {  // the replay has failed with it, and the replay's parent is the one to tell
@@ -133,7 +133,7 @@ void NativeEngine::note_failure(TaskHeader* task, const std::exception_ptr& erro
 }
 
 /// Ends what a task held beside its record. @returns False if children still run.
-bool NativeEngine::release_held(ThreadState& self, TaskHeader* task, bool& poisoned) {
+bool TaskEngine::release_held(ThreadState& self, TaskHeader* task, bool& poisoned) {
   while (!self.loans.empty() && self.loans.back().task == task) {
     const PrivateLoan loan = self.loans.back();
     self.loans.pop_back();
@@ -152,7 +152,7 @@ bool NativeEngine::release_held(ThreadState& self, TaskHeader* task, bool& poiso
   return true;
 }
 
-void NativeEngine::child_finished(ThreadState& self, TaskHeader* parent) {
+void TaskEngine::child_finished(ThreadState& self, TaskHeader* parent) {
   // With more than 0 left the domain belongs to others again, and is not touched after the decrement.
   const std::int64_t left = Domain::of(*parent).open.fetch_sub(1, std::memory_order_acq_rel) - 1;
   if (left == 1) {
@@ -163,7 +163,7 @@ void NativeEngine::child_finished(ThreadState& self, TaskHeader* parent) {
   }
 }
 
-TaskHeader* NativeEngine::complete(ThreadState& self, TaskHeader* task, bool poisoned) {
+TaskHeader* TaskEngine::complete(ThreadState& self, TaskHeader* task, bool poisoned) {
   if (task->traits & (detail::kCommutes | detail::kParent | detail::kRecorded)) [[unlikely]] {
     if (task->traits & detail::kParent) {
       Domain* domain = &Domain::of(*task);
@@ -215,7 +215,7 @@ TaskHeader* NativeEngine::complete(ThreadState& self, TaskHeader* task, bool poi
   return next;
 }
 
-TaskHeader* NativeEngine::release_successor(ThreadState& self, TaskHeader* successor, const TaskHeader* by, bool poisoned,
+TaskHeader* TaskEngine::release_successor(ThreadState& self, TaskHeader* successor, const TaskHeader* by, bool poisoned,
                                             TaskHeader* next) {
   if (poisoned) [[unlikely]] {
     outcomes_.inherit(successor->id.load(std::memory_order_relaxed), by->id.load(std::memory_order_relaxed));
@@ -238,7 +238,7 @@ TaskHeader* NativeEngine::release_successor(ThreadState& self, TaskHeader* succe
   return next;
 }
 
-void NativeEngine::complete_deferred(ThreadState& self) {
+void TaskEngine::complete_deferred(ThreadState& self) {
   while (self.deferred != nullptr) {
     TaskHeader* task = std::exchange(self.deferred, static_cast<TaskHeader*>(self.deferred->link));
     const bool poisoned = (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
@@ -248,7 +248,7 @@ void NativeEngine::complete_deferred(ThreadState& self) {
 
 // ------------------------------------------------------------------------------------------------ private copies
 
-void* NativeEngine::address(const detail::ExecutionContext& context, std::size_t access) {
+void* TaskEngine::address(const detail::ExecutionContext& context, std::size_t access) {
   const detail::AccessWord word = context.task->access_words()[access];
   Datum& datum = datum_of(word);
   if (word.mode() != AccessMode::reduce && word.mode() != AccessMode::scratch) return memory::home_address(datum, *driver_);
@@ -262,11 +262,11 @@ void* NativeEngine::address(const detail::ExecutionContext& context, std::size_t
   return buffer;
 }
 
-void NativeEngine::run_fold(TaskHeader& task, const detail::ExecutionContext& context) {
-  static_cast<NativeEngine*>(context.engine)->fold_reduction(task);
+void TaskEngine::run_fold(TaskHeader& task, const detail::ExecutionContext& context) {
+  static_cast<TaskEngine*>(context.engine)->fold_reduction(task);
 }
 
-void NativeEngine::fold_reduction(TaskHeader& task) {
+void TaskEngine::fold_reduction(TaskHeader& task) {
   const detail::AccessWord word = task.access_words()[0];
   Datum& datum = datum_of(word);
   const detail::ReduceOperation& operation = *datum.operations[word.operation()].load(std::memory_order_relaxed);

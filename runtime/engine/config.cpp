@@ -11,7 +11,7 @@
 
 #include <mitra/error.hpp>
 
-#include "engine/native_engine.hpp"
+#include "engine/task_engine.hpp"
 
 extern char** environ;
 

@@ -2,13 +2,13 @@
 // Flow: dependency tracker -> [edge sink] -> successor lists. Thread-safety: under the submission lock.
 #pragma once
 
-#include "engine/native_engine.hpp"
+#include "engine/task_engine.hpp"
 
 namespace mitra::engine {
 
 class EdgeSink {
  public:
-  EdgeSink(NativeEngine& engine, ThreadState& self, TaskRecord& task)
+  EdgeSink(TaskEngine& engine, ThreadState& self, TaskRecord& task)
       : engine_(engine), self_(self), task_(task),
         next_slot_(reinterpret_cast<std::byte*>(&task) + task.index),
         slots_end_(task.area + TaskRecord::kAreaBytes), inline_begin_(next_slot_) {}
@@ -87,7 +87,7 @@ class EdgeSink {
   void inherit_outcome(std::uint64_t predecessor);
 
   using EdgeSlot = graph::EdgeSlot;
-  NativeEngine& engine_;
+  TaskEngine& engine_;
   ThreadState& self_;
   TaskRecord& task_;
   std::byte* next_slot_;

@@ -5,11 +5,11 @@
 #include <new>
 #include <utility>
 
-#include "engine/native_engine.hpp"
+#include "engine/task_engine.hpp"
 
 namespace mitra::engine {
 
-[[gnu::always_inline]] inline TaskRecord* NativeEngine::new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes) {
+[[gnu::always_inline]] inline TaskRecord* TaskEngine::new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes) {
   TaskRecord* record = pool_.take(self.cache);
   const std::size_t size = (detail::block_prefix(accesses) + closure_bytes + 7) & ~std::size_t{7};
   if (size <= TaskRecord::kAreaBytes) [[likely]] {
@@ -34,7 +34,7 @@ namespace mitra::engine {
   return record;
 }
 
-[[gnu::always_inline]] inline void NativeEngine::free_record(ThreadState& self, TaskRecord* record) noexcept {
+[[gnu::always_inline]] inline void TaskEngine::free_record(ThreadState& self, TaskRecord* record) noexcept {
   if (record->traits & detail::kExtended) {
     ::operator delete(record->heap_block);
     if (record->overflow != nullptr) pool_.give_overflow(record->overflow);
@@ -42,11 +42,11 @@ namespace mitra::engine {
   pool_.give(self.cache, record);
 }
 
-[[gnu::always_inline]] inline DependencyState& NativeEngine::state_for(Datum& datum, TaskHeader* parent) {
+[[gnu::always_inline]] inline DependencyState& TaskEngine::state_for(Datum& datum, TaskHeader* parent) {
   return parent == nullptr ? datum.root : Domain::of(*parent).states[&datum];
 }
 
-[[gnu::always_inline]] inline void NativeEngine::hand_to_policy(ThreadState& self, TaskHeader* task) {
+[[gnu::always_inline]] inline void TaskEngine::hand_to_policy(ThreadState& self, TaskHeader* task) {
   if (policy_concurrent_) {
     policy_->ready(TaskRef(task), self.view);
   } else {
@@ -57,7 +57,7 @@ namespace mitra::engine {
   parking_.wake_for_work();
 }
 
-[[gnu::always_inline]] inline TaskHeader* NativeEngine::take_from_policy(ThreadState& self) {
+[[gnu::always_inline]] inline TaskHeader* TaskEngine::take_from_policy(ThreadState& self) {
   if (!self.context.worker.valid()) return nullptr;
   if (policy_concurrent_) return policy_->next(self.context.worker, self.view).header();
   if (policy_holds_.load(std::memory_order_relaxed) == 0) return nullptr;
@@ -67,7 +67,7 @@ namespace mitra::engine {
   return task;
 }
 
-[[gnu::always_inline]] inline TaskHeader* NativeEngine::finish(ThreadState& self, TaskHeader* task, bool poisoned) {
+[[gnu::always_inline]] inline TaskHeader* TaskEngine::finish(ThreadState& self, TaskHeader* task, bool poisoned) {
   if (task->traits & (detail::kPrivate | detail::kCommutes | detail::kParent)) [[unlikely]]
     if (!release_held(self, task, poisoned)) return nullptr;  // its last child will complete it
   return complete(self, task, poisoned);

@@ -6,7 +6,7 @@
 
 #include <mitra/error.hpp>
 
-#include "engine/native_engine.hpp"
+#include "engine/task_engine.hpp"
 
 namespace mitra::engine {
 

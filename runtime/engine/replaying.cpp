@@ -36,23 +36,23 @@ constexpr detail::TaskType kReplayType{.launch = {&replays_do_not_run, nullptr},
 
 // ------------------------------------------------------------------------------------------------ recording
 
-void NativeEngine::begin_recording() {
+void TaskEngine::begin_recording() {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) throw MisuseError("record() inside of record(): one graph is recorded at a time by a thread");
-  static constexpr detail::TaskType fold_type{.launch = {&NativeEngine::run_fold, nullptr}};
+  static constexpr detail::TaskType fold_type{.launch = {&TaskEngine::run_fold, nullptr}};
   self.recorder = std::make_unique<Recorder>(serial_, recordings_.fetch_add(1, std::memory_order_relaxed), fold_type);
 }
 
-std::shared_ptr<GraphStorage> NativeEngine::end_recording() {
+std::shared_ptr<GraphStorage> TaskEngine::end_recording() {
   ThreadState& self = thread_state();
   const std::unique_ptr<Recorder> recorder = std::move(self.recorder);
   std::shared_ptr<GraphStorage> graph = recorder->finish();
   return graph;
 }
 
-void NativeEngine::discard_recording() noexcept { thread_state().recorder.reset(); }
+void TaskEngine::discard_recording() noexcept { thread_state().recorder.reset(); }
 
-Task NativeEngine::record_commit(ThreadState& self, TaskHeader* task, const detail::SubmitExtras* extras) {
+Task TaskEngine::record_commit(ThreadState& self, TaskHeader* task, const detail::SubmitExtras* extras) {
   try {
     validate(*task, extras);
     if (extras != nullptr)
@@ -69,7 +69,7 @@ Task NativeEngine::record_commit(ThreadState& self, TaskHeader* task, const deta
 
 // ------------------------------------------------------------------------------------------------ replay
 
-Task NativeEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLocation where) {
+Task TaskEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLocation where) {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) throw MisuseError("replay() while a graph is being recorded: a graph holds tasks, not graphs");
   if (graph == nullptr) throw MisuseError("replay: the graph is empty: it was never recorded, or was moved from");
@@ -91,7 +91,7 @@ Task NativeEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLoca
   return graph->last_replay;
 }
 
-void NativeEngine::start_replay(ThreadState& self, TaskHeader* task) {
+void TaskEngine::start_replay(ThreadState& self, TaskHeader* task) {
   GraphStorage& graph = *std::launder(reinterpret_cast<ReplayClosure*>(task->closure()))->graph;
   graph.running.store(task, std::memory_order_relaxed);
   graph.done.store(0, std::memory_order_relaxed);
@@ -118,7 +118,7 @@ void NativeEngine::start_replay(ThreadState& self, TaskHeader* task) {
   parking_.wake_for_work();
 }
 
-bool NativeEngine::claim_roots(ThreadState& self) {
+bool TaskEngine::claim_roots(ThreadState& self) {
   if (!self.context.worker.valid()) return false;
   std::scoped_lock lock(replays_mutex_);
   if (replays_.empty()) return false;
@@ -137,7 +137,7 @@ bool NativeEngine::claim_roots(ThreadState& self) {
   return true;
 }
 
-TaskHeader* NativeEngine::execute_nodes(ThreadState& self, TaskHeader* node) {
+TaskHeader* TaskEngine::execute_nodes(ThreadState& self, TaskHeader* node) {
   GraphStorage& graph = graph_of(*node);
   if (self.replay != &graph) {
     flush_replay(self);
@@ -216,7 +216,7 @@ TaskHeader* NativeEngine::execute_nodes(ThreadState& self, TaskHeader* node) {
 }
 
 /// The long way: of a node that failed, was cancelled, held something, or had children.
-TaskHeader* NativeEngine::finish_node(ThreadState& self, TaskHeader* node, bool poisoned) {
+TaskHeader* TaskEngine::finish_node(ThreadState& self, TaskHeader* node, bool poisoned) {
   GraphStorage& graph = graph_of(*node);
   TaskHeader* const nodes = graph.nodes.get();
   const std::uint64_t range = node->successors.load(std::memory_order_relaxed);
@@ -235,13 +235,13 @@ TaskHeader* NativeEngine::finish_node(ThreadState& self, TaskHeader* node, bool 
   return nullptr;
 }
 
-void NativeEngine::flush_replay(ThreadState& self) {
+void TaskEngine::flush_replay(ThreadState& self) {
   const std::uint64_t count = std::exchange(self.replay_done, 0);
   if (count != 0) node_done(self, *self.replay, count);
   self.replay = nullptr;
 }
 
-void NativeEngine::node_done(ThreadState& self, GraphStorage& graph, std::uint64_t count) {
+void TaskEngine::node_done(ThreadState& self, GraphStorage& graph, std::uint64_t count) {
   TaskHeader* const task = graph.running.load(std::memory_order_relaxed);
   // After this addition the graph may be over, unless it is this thread that ends it.
   const std::size_t size = graph.size;

@@ -1,17 +1,17 @@
 // The parts of the front door that need an engine behind them.
-// Flow: Runtime -> [runtime.cpp] -> native engine.
+// Flow: Runtime -> [runtime.cpp] -> task engine.
 #include <mitra/runtime.hpp>
 
 #include <mitra/error.hpp>
 
-#include "engine/native_engine.hpp"
+#include "engine/task_engine.hpp"
 
 namespace mitra {
 
 namespace {
 
 std::unique_ptr<Engine> make_engine(const Config& config) {
-  if (config.backend == "native") return std::make_unique<engine::NativeEngine>(config);
+  if (config.backend == "native") return std::make_unique<engine::TaskEngine>(config);
   throw ConfigError(detail::message("unknown backend '", config.backend, "'; known: native (set by MITRA_BACKEND)"));
 }
 

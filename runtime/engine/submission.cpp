@@ -7,7 +7,7 @@
 
 #include "engine/edge_sink.hpp"
 #include "engine/hot_path.hpp"
-#include "engine/native_engine.hpp"
+#include "engine/task_engine.hpp"
 #include "engine/recorder.hpp"
 
 namespace mitra::engine {
@@ -45,7 +45,7 @@ void EdgeSink::inherit_outcome(std::uint64_t predecessor) {
 
 // ------------------------------------------------------------------------------------------------ begin
 
-TaskHeader* NativeEngine::begin(std::size_t accesses, std::size_t closure_bytes) {
+TaskHeader* TaskEngine::begin(std::size_t accesses, std::size_t closure_bytes) {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) [[unlikely]] return self.recorder->begin(accesses, closure_bytes);
   if (accesses > 0xffff) throw MisuseError(detail::message("submit: a task has at most 65535 accesses, not ", accesses));
@@ -54,7 +54,7 @@ TaskHeader* NativeEngine::begin(std::size_t accesses, std::size_t closure_bytes)
   return new_record(self, accesses, closure_bytes);
 }
 
-void NativeEngine::abandon(TaskHeader* task) noexcept {
+void TaskEngine::abandon(TaskHeader* task) noexcept {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) return;  // the recorder frees its blocks itself
   free_record(self, static_cast<TaskRecord*>(task));
@@ -62,7 +62,7 @@ void NativeEngine::abandon(TaskHeader* task) noexcept {
 
 // ------------------------------------------------------------------------------------------------ checks
 
-void NativeEngine::check_parent_declares(const TaskHeader& parent, AccessWord access) const {
+void TaskEngine::check_parent_declares(const TaskHeader& parent, AccessWord access) const {
   const Datum& datum = datum_of(access);
   if (datum.registered_in == parent.id.load(std::memory_order_relaxed) || access.mode() == AccessMode::scratch) return;
   for (std::size_t i = 0; i < parent.accesses; ++i) {
@@ -80,7 +80,7 @@ void NativeEngine::check_parent_declares(const TaskHeader& parent, AccessWord ac
                                     "parent; declare the access on the parent, too"));
 }
 
-void NativeEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) {
+void TaskEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) {
   AccessWord* words = task.access_words();
   bool special = false;
   for (std::size_t i = 0; i < task.accesses; ++i) {
@@ -155,7 +155,7 @@ void NativeEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras
 
 // ------------------------------------------------------------------------------------------------ commit
 
-Task NativeEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) {
+Task TaskEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) [[unlikely]] return record_commit(self, header, extras);
   auto& task = *static_cast<TaskRecord*>(header);
@@ -169,7 +169,7 @@ Task NativeEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras
   return publish(self, task, extras);
 }
 
-Task NativeEngine::publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras) {
+Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras) {
   TaskHeader* const parent = task.parent;
   if (parent != nullptr && !(parent->traits & detail::kParent)) {
     parent->link = new Domain;
@@ -222,7 +222,7 @@ Task NativeEngine::publish(ThreadState& self, TaskRecord& task, const detail::Su
   return Task(this, &task, TaskId(id));
 }
 
-Member NativeEngine::insert_internal(ThreadState& self, TaskHeader* parent, const detail::TaskType& type, Datum* datum,
+Member TaskEngine::insert_internal(ThreadState& self, TaskHeader* parent, const detail::TaskType& type, Datum* datum,
                                      DependencyState& members, bool for_a_task) {
   TaskRecord& task = *new_record(self, datum == nullptr ? 0 : 1, 0);
   task.parent = parent;
@@ -258,7 +258,7 @@ namespace {
 
 void run_nothing(TaskHeader&, const detail::ExecutionContext&) {}
 constexpr detail::TaskType kJoinType{.launch = {&run_nothing, nullptr}};
-constexpr detail::TaskType kFoldType{.launch = {&NativeEngine::run_fold, nullptr}};
+constexpr detail::TaskType kFoldType{.launch = {&TaskEngine::run_fold, nullptr}};
 
 }  // namespace
 
@@ -276,7 +276,7 @@ void EdgeSink::reduction_opened(Datum& datum) {
 }
 
 /// What was reduced is folded before somebody looks at it who is no task: at the end of a wait, of a parent, of a handle.
-void NativeEngine::close_reductions(ThreadState& self, TaskHeader* parent) {
+void TaskEngine::close_reductions(ThreadState& self, TaskHeader* parent) {
   {
     SubmissionGuard guard(submission_lock_);
     auto& open = parent == nullptr ? open_reductions_ : Domain::of(*parent).open_reductions;

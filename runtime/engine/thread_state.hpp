@@ -24,14 +24,14 @@ using graph::Member;
 using graph::RecordPool;
 using graph::TaskRecord;
 
-class NativeEngine;
+class TaskEngine;
 class Recorder;
 struct ThreadState;
 
 /// The view of the scheduler that belongs to one thread.
 class WorkerView final : public SchedulerView {
  public:
-  WorkerView(NativeEngine& engine, ThreadState& self, std::uint64_t seed) : engine_(engine), self_(self), random_(seed) {}
+  WorkerView(TaskEngine& engine, ThreadState& self, std::uint64_t seed) : engine_(engine), self_(self), random_(seed) {}
   const Machine& machine() const override;
   WorkerId self() const override;
   Seconds now() const override;
@@ -47,7 +47,7 @@ class WorkerView final : public SchedulerView {
   void wake(WorkerId worker) override;
 
  private:
-  NativeEngine& engine_;
+  TaskEngine& engine_;
   ThreadState& self_;
   std::uint64_t random_;
 };
@@ -101,7 +101,7 @@ struct Grain {
 };
 
 struct alignas(128) ThreadState {
-  ThreadState(NativeEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed);
+  ThreadState(TaskEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed);
 
   detail::ExecutionContext context;  ///< `worker` is not valid() while an application thread is not worker 0.
   const bool worker_thread;          ///< Started by the engine; otherwise a thread of the application.

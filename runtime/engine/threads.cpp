@@ -6,7 +6,7 @@
 #include <mitra/error.hpp>
 #include <mitra/registry.hpp>
 
-#include "engine/native_engine.hpp"
+#include "engine/task_engine.hpp"
 #include "engine/recorder.hpp"
 #include "memory/private_copies.hpp"
 #include "model/topology.hpp"
@@ -34,7 +34,7 @@ constexpr unsigned kLargestWorkers = 4096;
 
 }  // namespace
 
-ThreadState::ThreadState(NativeEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed)
+ThreadState::ThreadState(TaskEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed)
     : context{&owner, id, NodeId(0), nullptr}, worker_thread(is_worker_thread), view(owner, *this, seed) {}
 
 const Machine& WorkerView::machine() const { return engine_.machine(); }
@@ -44,7 +44,7 @@ void WorkerView::wake(WorkerId worker) { engine_.wake_worker(worker); }
 
 // ------------------------------------------------------------------------------------------------ begin and end
 
-NativeEngine::NativeEngine(const Config& config)
+TaskEngine::TaskEngine(const Config& config)
     : config_(config), serial_(next_serial()), driver_(make_cpu_driver()), machine_([&] {
         if (config.workers > kLargestWorkers)
           throw ConfigError(detail::message("workers=", config.workers, ": at most ", kLargestWorkers, " (set by MITRA_WORKERS)"));
@@ -79,7 +79,7 @@ NativeEngine::NativeEngine(const Config& config)
   }
 }
 
-NativeEngine::~NativeEngine() {
+TaskEngine::~TaskEngine() {
   ThreadState& self = thread_state();
   self.recorder.reset();
   help_out();
@@ -93,7 +93,7 @@ NativeEngine::~NativeEngine() {
   thread_cache = {};
 }
 
-void NativeEngine::stop_threads() noexcept {
+void TaskEngine::stop_threads() noexcept {
   stopping_.store(true, std::memory_order_release);
   {
     std::scoped_lock lock(watchdog_mutex_);
@@ -106,7 +106,7 @@ void NativeEngine::stop_threads() noexcept {
   if (watchdog_.joinable()) watchdog_.join();
 }
 
-void NativeEngine::wake_worker(WorkerId worker) {
+void TaskEngine::wake_worker(WorkerId worker) {
   if (worker.index() > 0 && worker.index() <= workers_.size())
     parking_.wake(workers_[worker.index() - 1]->parker);
   else
@@ -115,7 +115,7 @@ void NativeEngine::wake_worker(WorkerId worker) {
 
 // ------------------------------------------------------------------------------------------------ thread states
 
-ThreadState& NativeEngine::find_thread_state() {
+ThreadState& TaskEngine::find_thread_state() {
   std::scoped_lock lock(threads_mutex_);
   std::unique_ptr<ThreadState>& state = external_[std::this_thread::get_id()];
   if (state == nullptr) {
@@ -131,7 +131,7 @@ ThreadState& NativeEngine::find_thread_state() {
 
 struct DatumDeleter {
   void operator()(Datum* datum) const {
-    auto* engine = static_cast<NativeEngine*>(std::atomic_ref(datum->engine).load(std::memory_order_relaxed));
+    auto* engine = static_cast<TaskEngine*>(std::atomic_ref(datum->engine).load(std::memory_order_relaxed));
     if (engine == nullptr)
       delete datum;
     else
@@ -139,7 +139,7 @@ struct DatumDeleter {
   }
 };
 
-std::shared_ptr<detail::DataHeader> NativeEngine::add_data(detail::DataSpec spec) {
+std::shared_ptr<detail::DataHeader> TaskEngine::add_data(detail::DataSpec spec) {
   ThreadState& self = thread_state();
   std::shared_ptr<Datum> datum(new Datum, DatumDeleter{});
   datum->host = spec.host;
@@ -153,7 +153,7 @@ std::shared_ptr<detail::DataHeader> NativeEngine::add_data(detail::DataSpec spec
   return datum;
 }
 
-bool NativeEngine::in_use(const Datum& datum) {
+bool TaskEngine::in_use(const Datum& datum) {
   SubmissionGuard guard(submission_lock_);
   auto open = [](const Member& m) {
     const std::uint64_t list = m.task->successors.load(std::memory_order_acquire);
@@ -164,7 +164,7 @@ bool NativeEngine::in_use(const Datum& datum) {
   return datum.root.previous.task != nullptr && open(datum.root.previous);
 }
 
-void NativeEngine::forget_data(Datum* datum) noexcept {
+void TaskEngine::forget_data(Datum* datum) noexcept {
   ThreadState& self = thread_state();
   const bool from_task = self.context.task != nullptr;
   const bool may_wait = self.destroying == 0 && self.recorder == nullptr && self.leases == 0 &&
@@ -206,7 +206,7 @@ void NativeEngine::forget_data(Datum* datum) noexcept {
   delete datum;
 }
 
-void NativeEngine::free_retired_data() {
+void TaskEngine::free_retired_data() {
   std::vector<Datum*> free;
   {
     std::scoped_lock lock(keep_mutex_);
@@ -223,7 +223,7 @@ void NativeEngine::free_retired_data() {
   }
 }
 
-void NativeEngine::rebind(detail::DataHeader* data, void* host) {
+void TaskEngine::rebind(detail::DataHeader* data, void* host) {
   if (data == nullptr) throw MisuseError("rebind: the handle has no datum: it is empty or was moved from");
   auto& datum = static_cast<Datum&>(*data);
   if (data->engine != this)
@@ -236,12 +236,12 @@ void NativeEngine::rebind(detail::DataHeader* data, void* host) {
   datum.host = host;
 }
 
-void NativeEngine::keep(std::shared_ptr<const void> state) {
+void TaskEngine::keep(std::shared_ptr<const void> state) {
   std::scoped_lock lock(keep_mutex_);
   kept_.push_back(std::move(state));
 }
 
-Statistics NativeEngine::statistics() const {
+Statistics TaskEngine::statistics() const {
   Statistics result;
   result.executed_by_worker.assign(machine_.workers.size(), 0);
   for (std::size_t i = 0; i < workers_.size(); ++i)

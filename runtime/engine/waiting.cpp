@@ -15,14 +15,14 @@ namespace mitra::engine {
 
 // ------------------------------------------------------------------------------------------------ finding work
 
-TaskHeader* NativeEngine::find_work(ThreadState& self) {
+TaskHeader* TaskEngine::find_work(ThreadState& self) {
   if (TaskHeader* task = take_from_policy(self)) return task;
   if (self.replay_done != 0) flush_replay(self);
   if (replays_running_.load(std::memory_order_relaxed) != 0 && claim_roots(self)) return take_from_policy(self);
   return nullptr;
 }
 
-void NativeEngine::hold_off(ThreadState& self) {
+void TaskEngine::hold_off(ThreadState& self) {
   Grain& grain = self.grain;
   if (!grain.tiny()) {
     grain.hold = Grain::kShortestHold;
@@ -45,7 +45,7 @@ void NativeEngine::hold_off(ThreadState& self) {
   if (grain.hold < Grain::kLongestHold) grain.hold *= 2;
 }
 
-void NativeEngine::run_chain(ThreadState& self, TaskHeader* task) {
+void TaskEngine::run_chain(ThreadState& self, TaskHeader* task) {
   while (task != nullptr) {
     task = execute(self, task);
     if (self.deferred != nullptr) [[unlikely]] complete_deferred(self);
@@ -63,7 +63,7 @@ constexpr unsigned kSilentSpins = 384;
 }  // namespace
 
 template <class Predicate>
-TaskHeader* NativeEngine::search(ThreadState& self, bool waits, Predicate&& done) {
+TaskHeader* TaskEngine::search(ThreadState& self, bool waits, Predicate&& done) {
   if (self.worker_thread) return search_silently_then_sleep(self, waits, done);
   role_starves_.store(true, std::memory_order_relaxed);
   TaskHeader* task = search_silently_then_sleep(self, waits, done);
@@ -72,7 +72,7 @@ TaskHeader* NativeEngine::search(ThreadState& self, bool waits, Predicate&& done
 }
 
 template <class Predicate>
-TaskHeader* NativeEngine::search_silently_then_sleep(ThreadState& self, bool waits, Predicate&& done) {
+TaskHeader* TaskEngine::search_silently_then_sleep(ThreadState& self, bool waits, Predicate&& done) {
   if (self.replay_done != 0) flush_replay(self);
   if (event_waiters_.load(std::memory_order_relaxed) != 0) notify_waiters();  // this thread may have finished the last task
   // At first without a word: a producer of tiny tasks reads the line on which searchers announce themselves for each of
@@ -129,7 +129,7 @@ TaskHeader* NativeEngine::search_silently_then_sleep(ThreadState& self, bool wai
   }
 }
 
-void NativeEngine::notify_waiters() {
+void TaskEngine::notify_waiters() {
   // A read-modify-write, not a load: it comes before a waiter's announcement, whose thread then sees what this one has
   // finished, or after it, and then it reads the waiter.
   if (event_waiters_.load(std::memory_order_relaxed) == 0 && event_waiters_.fetch_add(0, std::memory_order_acq_rel) == 0) return;
@@ -143,7 +143,7 @@ void NativeEngine::notify_waiters() {
 }
 
 template <class Predicate>
-void NativeEngine::sleep_apart(ThreadState& self, Predicate&& done) {
+void TaskEngine::sleep_apart(ThreadState& self, Predicate&& done) {
   {
     std::scoped_lock lock(waiters_mutex_);
     self.sleeps_apart.store(true, std::memory_order_relaxed);
@@ -159,7 +159,7 @@ void NativeEngine::sleep_apart(ThreadState& self, Predicate&& done) {
 
 // ------------------------------------------------------------------------------------------------ worker 0
 
-bool NativeEngine::claim_worker_role(ThreadState& self) {
+bool TaskEngine::claim_worker_role(ThreadState& self) {
   if (self.worker_thread || self.context.task != nullptr) return true;
   SubmissionGuard guard(submission_lock_);
   if (role_busy_.load(std::memory_order_relaxed)) return role_holder_ == &self;
@@ -170,7 +170,7 @@ bool NativeEngine::claim_worker_role(ThreadState& self) {
   return true;
 }
 
-void NativeEngine::release_worker_role(ThreadState& self) {
+void TaskEngine::release_worker_role(ThreadState& self) {
   if (self.worker_thread || self.context.task != nullptr) return;
   bool others_wait = false;
   {
@@ -184,7 +184,7 @@ void NativeEngine::release_worker_role(ThreadState& self) {
 }
 
 template <class Predicate>
-void NativeEngine::help_until(ThreadState& self, unsigned patience, Predicate&& done) {
+void TaskEngine::help_until(ThreadState& self, unsigned patience, Predicate&& done) {
   while (!done()) {
     if (!claim_worker_role(self)) {  // another application thread is worker 0 at the moment
       sleep_apart(self, [&] { return done() || !role_busy_.load(std::memory_order_acquire); });
@@ -192,7 +192,7 @@ void NativeEngine::help_until(ThreadState& self, unsigned patience, Predicate&& 
     }
     // Also when a policy throws: the exception is the waiting caller's, the role the next one's.
     struct RoleGuard {
-      NativeEngine& engine;
+      TaskEngine& engine;
       ThreadState& self;
       ~RoleGuard() {
         if (self.replay_done != 0) engine.flush_replay(self);
@@ -221,7 +221,7 @@ void NativeEngine::help_until(ThreadState& self, unsigned patience, Predicate&& 
 
 // ------------------------------------------------------------------------------------------------ conditions
 
-std::uint64_t NativeEngine::finished_tasks() const {
+std::uint64_t TaskEngine::finished_tasks() const {
   std::uint64_t sum = 0;
   // Acquire: sees the effects of what they count.
   for (const auto& worker : workers_) sum += worker->finished.load(std::memory_order_acquire);
@@ -230,13 +230,13 @@ std::uint64_t NativeEngine::finished_tasks() const {
   return sum;
 }
 
-bool NativeEngine::drained() const {
+bool TaskEngine::drained() const {
   // Finished is read first: equal to a later count of the submitted, nothing was open in between.
   const std::uint64_t finished = finished_tasks();
   return finished == next_id_.load(std::memory_order_acquire);
 }
 
-void NativeEngine::make_room(ThreadState& self) {
+void TaskEngine::make_room(ThreadState& self) {
   const std::uint64_t finished = finished_tasks();
   finished_seen_.store(finished, std::memory_order_relaxed);
   const std::uint64_t submitted = next_id_.load(std::memory_order_relaxed);
@@ -258,7 +258,7 @@ void NativeEngine::make_room(ThreadState& self) {
 
 // ------------------------------------------------------------------------------------------------ waits
 
-void NativeEngine::wait_all() {
+void TaskEngine::wait_all() {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) throw MisuseError("wait() while a graph is being recorded: nothing runs before its replay");
   if (self.context.task != nullptr) return wait_children(self);
@@ -272,12 +272,12 @@ void NativeEngine::wait_all() {
     if (std::exception_ptr error = outcomes_.clear()) std::rethrow_exception(error);
 }
 
-void NativeEngine::help_out() {
+void TaskEngine::help_out() {
   close_reductions(thread_state(), nullptr);
   help_until(thread_state(), kUntilDry, [&] { return drained(); });
 }
 
-void NativeEngine::wait_children(ThreadState& self) {
+void TaskEngine::wait_children(ThreadState& self) {
   TaskHeader* const task = self.context.task;
   if (!(task->traits & detail::kParent)) return;
   Domain& domain = Domain::of(*task);
@@ -294,7 +294,7 @@ void NativeEngine::wait_children(ThreadState& self) {
   if (std::exception_ptr error = outcomes_.take_error(domain.first_error)) std::rethrow_exception(error);
 }
 
-TaskStatus NativeEngine::status(const Task& task) const {
+TaskStatus TaskEngine::status(const Task& task) const {
   const TaskHeader* header = task.header();
   const std::uint64_t id = task.id().value;
   if (header != nullptr) {
@@ -310,7 +310,7 @@ TaskStatus NativeEngine::status(const Task& task) const {
   }
 }
 
-void NativeEngine::wait(const Task& task) {
+void TaskEngine::wait(const Task& task) {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) throw MisuseError("Task::wait() while a graph is being recorded: nothing runs before its replay");
   if (task.header() == nullptr) {
@@ -338,7 +338,7 @@ void NativeEngine::wait(const Task& task) {
   if (std::exception_ptr error = outcomes_.error_of(task.id().value)) std::rethrow_exception(error);
 }
 
-void NativeEngine::cancel(const Task& task) {
+void TaskEngine::cancel(const Task& task) {
   TaskHeader* header = task.header();
   if (header == nullptr || status(task) != TaskStatus::pending) return;
   const std::uint64_t id = task.id().value;
@@ -362,7 +362,7 @@ constexpr detail::TaskType kSignalType{.launch = {&signals_do_not_run, nullptr}}
 
 }  // namespace
 
-TaskRecord* NativeEngine::signal_task(ThreadState& self, Waiter& waiter, std::size_t accesses, SourceLocation where,
+TaskRecord* TaskEngine::signal_task(ThreadState& self, Waiter& waiter, std::size_t accesses, SourceLocation where,
                                       const char* name) {
   TaskRecord* task = new_record(self, accesses, sizeof(Waiter*));
   task->type = &kSignalType;
@@ -375,13 +375,13 @@ TaskRecord* NativeEngine::signal_task(ThreadState& self, Waiter& waiter, std::si
   return task;
 }
 
-void NativeEngine::give_signal(TaskHeader* task, bool poisoned) {
+void TaskEngine::give_signal(TaskHeader* task, bool poisoned) {
   Waiter& waiter = **reinterpret_cast<Waiter**>(task->closure());
   waiter.state.store(poisoned ? 2 : 1, std::memory_order_release);  // after it the waiter may be gone
   notify_waiters();
 }
 
-detail::Lease NativeEngine::begin_lease(detail::AccessWord access, SourceLocation where) {
+detail::Lease TaskEngine::begin_lease(detail::AccessWord access, SourceLocation where) {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) throw MisuseError("acquire() while a graph is being recorded: nothing runs before its replay");
   if (access.data() == nullptr) throw MisuseError("acquire: the handle has no datum: it is empty or was moved from");
@@ -416,7 +416,7 @@ detail::Lease NativeEngine::begin_lease(detail::AccessWord access, SourceLocatio
   return {task, TaskId(id), memory::home_address(graph::datum_of(access), *driver_)};
 }
 
-void NativeEngine::end_lease(const detail::Lease& lease) noexcept {
+void TaskEngine::end_lease(const detail::Lease& lease) noexcept {
   ThreadState& self = thread_state();
   Datum& datum = graph::datum_of(lease.task->access_words()[0]);
   const auto held = std::find_if(self.held.begin(), self.held.end(), [&](const HeldDatum& h) { return h.datum == &datum; });
@@ -435,7 +435,7 @@ void NativeEngine::end_lease(const detail::Lease& lease) noexcept {
 
 // ------------------------------------------------------------------------------------------------ worker threads
 
-void NativeEngine::worker_main(ThreadState& self) {
+void TaskEngine::worker_main(ThreadState& self) {
   thread_cache = {serial_, &self};
   driver_->attach(machine_.workers[self.context.worker.index()]);
   auto stop = [&] { return stopping_.load(std::memory_order_acquire); };

@@ -4,7 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "engine/native_engine.hpp"
+#include "engine/task_engine.hpp"
 
 namespace mitra::engine {
 
@@ -30,7 +30,7 @@ std::string describe_accesses(const TaskHeader& task) {
 
 }  // namespace
 
-void NativeEngine::watchdog_main() {
+void TaskEngine::watchdog_main() {
   using namespace std::chrono;
   const auto period = duration<double>(config_.watchdog.value);
   std::uint64_t last_finished = finished_tasks(), last_executed = statistics().executed;
@@ -54,7 +54,7 @@ void NativeEngine::watchdog_main() {
   }
 }
 
-std::string NativeEngine::describe_stall() {
+std::string TaskEngine::describe_stall() {
   // Nobody submits while this looks, and a stuck run changes little else. Whoever finishes meanwhile closes its list; the
   // members of a list that is still open are records of tasks that wait, which stay as they are.
   SubmissionGuard guard(submission_lock_);

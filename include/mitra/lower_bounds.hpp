@@ -10,7 +10,7 @@
 
 #include <mitra/types.hpp>
 
-namespace mitra::graph {
+namespace mitra {
 
 /// Workers that are equal for the bounds.
 struct BoundResource {
@@ -65,4 +65,4 @@ struct Bounds {
 /// @throws Error if a group can run nowhere, or the solver fails.
 Bounds lower_bounds(const BoundProblem& problem);
 
-}  // namespace mitra::graph
+}  // namespace mitra

@@ -1,5 +1,5 @@
-// The engine that executes on this machine: it owns every layer and connects them.
-// Flow: Runtime -> [native engine] -> dependency tracker, policy, workers, memory. Thread-safety: thread-safe.
+// The engine that executes tasks: it owns every layer and connects them.
+// Flow: Runtime -> [task engine] -> dependency tracker, policy, workers, memory. Thread-safety: thread-safe.
 //
 // Where to look: submission.cpp (begin, commit), completion.cpp (execute, finish, release), waiting.cpp (worker loop, waits,
 // leases), replaying.cpp (recorded graphs), outcomes.hpp (failures, cancellation), watchdog.cpp (stuck runs).
@@ -33,10 +33,10 @@ namespace mitra::engine {
 /// Defined beside the environment, in config.cpp: the one place that writes to standard error.
 void report_to_standard_error(std::string_view text);
 
-class NativeEngine final : public Engine {
+class TaskEngine final : public Engine {
  public:
-  explicit NativeEngine(const Config& config);
-  ~NativeEngine() override;
+  explicit TaskEngine(const Config& config);
+  ~TaskEngine() override;
 
   TaskHeader* begin(std::size_t accesses, std::size_t closure_bytes) override;
   Task commit(TaskHeader* task, const detail::SubmitExtras* extras) override;
