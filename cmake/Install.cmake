@@ -56,12 +56,18 @@ configure_file("${CMAKE_CURRENT_LIST_DIR}/mitra.pc.in" "${PROJECT_BINARY_DIR}/ge
 install(TARGETS mitra mitra_headers EXPORT MitraTargets
   LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
   ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+# Targets of their own: who does not ask for the bounds needs no GLPK.
+install(TARGETS mitra_bounds EXPORT MitraBoundsTargets
+  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
+  ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(EXPORT MitraBoundsTargets NAMESPACE Mitra:: DESTINATION "${package_dir}")
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/mitra" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
   FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT MitraTargets NAMESPACE Mitra:: DESTINATION "${package_dir}")
 install(FILES
   "${PROJECT_BINARY_DIR}/generated/MitraConfig.cmake"
   "${PROJECT_BINARY_DIR}/generated/MitraConfigVersion.cmake"
+  "${CMAKE_CURRENT_LIST_DIR}/FindGLPK.cmake"
   "${CMAKE_CURRENT_LIST_DIR}/FindHwloc.cmake"
   DESTINATION "${package_dir}")
 install(FILES "${PROJECT_BINARY_DIR}/generated/mitra.pc" DESTINATION "${pkgconfig_dir}")

@@ -101,7 +101,8 @@ struct TaskBenchCost {
   template <class... Inputs>
   Work operator()(const TaskBenchPoint& point, const Inputs&... inputs) const {
     const std::size_t cells = (cells_of(inputs) + ...);
-    return {.flops = point.plan->flops_per_task(), .bytes = static_cast<double>(cells * sizeof(TaskBenchCell))};
+    const double waits = point.plan->kernel == TaskBenchPlan::Kernel::busy ? point.plan->grain.value : 0.0;
+    return {.flops = point.plan->flops_per_task(), .bytes = static_cast<double>(cells * sizeof(TaskBenchCell)), .seconds = waits};
   }
 
  private:

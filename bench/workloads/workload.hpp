@@ -50,12 +50,13 @@ struct WorkloadInfo {
   double (*one_core_rate)(const Parameters& parameters) = nullptr;
 };
 
-/// One live run.
+/// One run.
 struct WorkloadResult {
   std::uint64_t tasks = 0;
   double flops = 0.0;
   Seconds submit;                                 ///< What the submitting thread spent in Workload::submit().
   Seconds makespan;                               ///< From the first submission to the end of the last task.
+  std::optional<SimulationReport> simulation;     ///< Of a run in virtual time; the makespan is virtual then.
   std::vector<std::uint64_t> executed_by_worker;  ///< Of the tasks above.
   std::optional<double> residual;
   std::optional<bool> verified;

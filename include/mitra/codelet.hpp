@@ -21,6 +21,7 @@ struct HipStream {
 namespace detail {
 
 struct Unimplemented {};  ///< The slot of an implementation that a codelet does not have.
+struct Modelled {};       ///< The slot of one that does not exist, and that simulations take for granted.
 
 template <class Cpu, class Hip, class Cost>
 struct CodeletState {
@@ -53,7 +54,11 @@ class Codelet {
   auto hip(F f) const {
     return Codelet<Cpu, F, Cost>(state_->name, state_->cpu, std::move(f), state_->cost);
   }
-  /// What a task costs: f(views and values...) returns a Work{flops, bytes}. Only shapes may be read, never elements.
+  /// There is no implementation for a GPU yet. Simulations take it for granted, live runs do without.
+  auto hip_modelled() const {
+    return Codelet<Cpu, detail::Modelled, Cost>(state_->name, state_->cpu, {}, state_->cost);
+  }
+  /// What a task costs: f(views and values...) returns a Work{flops, bytes} or Work{.seconds}. Only shapes may be read, never elements.
   template <class F>
   auto cost(F f) const {
     return Codelet<Cpu, Hip, F>(state_->name, state_->cpu, state_->hip, std::move(f));

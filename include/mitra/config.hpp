@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -12,16 +13,36 @@
 
 namespace mitra {
 
+class SchedulingPolicy;
+
 struct Config {
-  std::string backend = "native";         ///< What executes the tasks: `native`. Env: MITRA_BACKEND.
+  std::string backend = "native";         ///< What executes the tasks: `native`, `sim`. Env: MITRA_BACKEND.
   std::string scheduler = "locality_ws";  ///< NAME[:key=value,...] of `mitra schedulers`, or FILE.so:NAME. Env: MITRA_SCHEDULER.
+  /// Makes the policy, in place of `scheduler`: a class of the program itself, which needs no name.
+  std::function<std::unique_ptr<SchedulingPolicy>()> policy;
   unsigned workers = 0;       ///< Threads in all, the submitting one among them; 0: one a core. Env: MITRA_WORKERS.
-  std::size_t window = 0;     ///< Tasks in flight before submission helps to execute; 0: chosen by workers. Env: MITRA_WINDOW.
+  std::size_t window = 0;     ///< Tasks in flight before submission helps to execute; 0: chosen by workers (`sim`: no limit). Env: MITRA_WINDOW.
   std::uint64_t seed = 1;     ///< Source of every random choice. Env: MITRA_SEED.
   bool bind = true;           ///< Bind workers to their last-level cache, unless they outnumber the processors. Env: MITRA_BIND=0|1.
   Seconds watchdog{0.0};      ///< Report a run in which no task finished for so long; 0: never. Env: MITRA_WATCHDOG (s).
   /// Receives the watchdog's reports; by default they go to standard error. @thread called from the watchdog's thread.
   std::function<void(std::string_view)> report;
+  /// A file that receives the graph of the run when the Runtime ends: tasks, data, edges, measured times. @see
+  /// docs/graph-files.md. Empty: none. Env: MITRA_RECORD_GRAPH.
+  std::string record_graph;
+
+  /// The file of measured times; empty: none. Env: MITRA_MODELS; from_environment() without it: models-HOST.toml in
+  /// $XDG_CACHE_HOME/mitra or ~/.cache/mitra.
+  std::string models;
+
+  // `sim`: virtual time over a machine file.
+  std::string machine;        ///< A name of `mitra machine --list`, or a file. Env: MITRA_MACHINE.
+  bool execute = false;       ///< Bodies run for their values; time stays virtual. Env: MITRA_EXECUTE=0|1.
+  double noise = 0.0;         ///< Durations vary by a log-normal factor of mean 1 and this sigma. Env: MITRA_NOISE.
+  /// What policies are told of durations: `exact` (those that will be), `noisy[:SIGMA]` (with an error of their own, 0.3
+  /// if not said), `mean` (what the models say, without the noise), `blind` (nothing). Env: MITRA_INFORMATION.
+  std::string information = "exact";
+  Seconds unknown{0.0};       ///< Duration of tasks that no model knows; 0: they are an error. Env: MITRA_UNKNOWN (s).
 
   /// The defaults, changed by the MITRA_* variables that are set.
   /// @throws ConfigError on an unknown MITRA_* variable or a value that cannot be; it lists the known ones.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include <mitra/detail/graph_storage.hpp>
 #include <mitra/detail/task_header.hpp>
 #include <mitra/machine.hpp>
+#include <mitra/simulation_report.hpp>
 #include <mitra/task.hpp>
 
 namespace mitra {
@@ -48,6 +50,7 @@ struct Lease {
   TaskHeader* task = nullptr;
   TaskId id;
   void* address = nullptr;
+  void* holder = nullptr;  ///< The engine's: the thread that acquired it. Another one may release it.
 };
 
 }  // namespace detail
@@ -100,6 +103,12 @@ class Engine {
   virtual const Machine& machine() const = 0;
   virtual const Config& config() const = 0;
   virtual Statistics statistics() const = 0;
+  /// False: bodies do not run, and data have no values (backend `sim` without `execute`).
+  virtual bool executes() const { return true; }
+  /// @returns What a run in virtual time has come to; nothing for a live one.
+  virtual std::optional<SimulationReport> simulation() const { return std::nullopt; }
+  /// The report starts again: what has run so far was preparation. @throws MisuseError while tasks are open
+  virtual void restart_simulation() {}
 };
 
 }  // namespace mitra

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <mitra/access.hpp>
+#include <mitra/any_accesses.hpp>
 #include <mitra/codelet.hpp>
 #include <mitra/config.hpp>
 #include <mitra/data.hpp>

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -22,7 +23,8 @@
 namespace mitra {
 
 /// Data lent to code that is not a task, in order with the tasks: they see what it writes, it sees what they wrote.
-/// The loan ends with the guard. @thread one thread, the one that acquired it.
+/// The loan ends with the guard. @thread one at a time. A guard may move to another thread, and end there; until it ends, the
+/// thread or task that acquired it cannot wait.
 template <class Kind, AccessMode Mode>
 class Acquired {
  public:
@@ -218,6 +220,13 @@ class Runtime {
   const Machine& machine() const { return engine_->machine(); }
   const Config& config() const { return engine_->config(); }
   Statistics statistics() const { return engine_->statistics(); }
+  /// False: bodies do not run, and data have no values: backend `sim` without `execute`. For control flow that would read
+  /// results, and for checks of them.
+  bool executes() const { return engine_->executes(); }
+  /// @returns What the run has come to so far, in virtual time; nothing if it is live.
+  std::optional<SimulationReport> simulation() const { return engine_->simulation(); }
+  /// What has run so far was preparation: the report starts again, at the virtual time of now. Nothing happens live.
+  void restart_simulation() { engine_->restart_simulation(); }
   Engine& engine() { return *engine_; }
 
  private:

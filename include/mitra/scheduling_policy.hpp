@@ -46,10 +46,35 @@ class SchedulerView {
   virtual std::uint64_t random() = 0;
   /// @returns What the models know of `task` on workers of `worker_class`; nothing if they know nothing.
   virtual std::optional<Estimate> estimate(TaskRef task, ClassId worker_class) = 0;
-  /// @returns Bytes of the task's input that `node` does not hold.
+  /// @returns Bytes of the task's input that `node` does not hold, and that are not on their way to it.
   virtual Bytes bytes_missing(TaskRef task, NodeId node) = 0;
-  /// @returns How long it takes to bring the missing bytes to `node`; nothing if no model knows.
+  /// @returns How long it takes to bring the missing bytes to `node` over idle links; nothing if no model knows.
   virtual std::optional<Seconds> transfer_time(TaskRef task, NodeId node) = 0;
+  /// @returns Whether `node` holds the datum's current content, or is about to.
+  virtual bool holds(const AccessRef& access, NodeId node) {
+    static_cast<void>(access), static_cast<void>(node);
+    return true;
+  }
+  /// @returns Bytes that tasks may still bring to `node` without pushing out what others hold there; nothing: no limit.
+  virtual std::optional<Bytes> room(NodeId node) {
+    static_cast<void>(node);
+    return std::nullopt;
+  }
+  /// Starts to bring the task's input to `node`, if there is room: for a task that is ready, and placed there.
+  virtual void prefetch(TaskRef task, NodeId node) { static_cast<void>(task), static_cast<void>(node); }
+  /// @returns When `worker` is expected to have finished what it holds; now() if it holds nothing, or if nobody knows.
+  virtual Seconds busy_until(WorkerId worker) {
+    static_cast<void>(worker);
+    return now();
+  }
+  /// Takes back the task that `worker` runs, undone: it is the policy's again, as after ready().
+  /// @returns Empty if the worker runs nothing, or its class cannot (WorkerClass::can_abort).
+  virtual TaskRef take_back(WorkerId worker) {
+    static_cast<void>(worker);
+    return {};
+  }
+  /// @returns Inside submitted() alone: the tasks that the submitted one follows and that have not finished, by id.
+  virtual std::span<const TaskId> predecessors() const { return {}; }
   /// Wakes this worker, if it sleeps: for a policy that keeps tasks which only `worker` may take.
   /// Without it, the engine wakes any one sleeping worker for a ready task.
   virtual void wake(WorkerId worker) = 0;
@@ -69,6 +94,9 @@ class SchedulingPolicy {
   /// `worker` asks for work. @returns A task that was made ready and that it can run; empty: the worker may sleep.
   /// @note A policy that still holds tasks which `worker` could run, and returns none forever, stalls the run.
   virtual TaskRef next(WorkerId worker, SchedulerView&) = 0;
+  /// Room is needed on `node`: which of these data is to leave it? They are unused at the moment, the longest unused first.
+  /// @returns Its place in the list. Called only if chooses_victims().
+  virtual std::size_t victim(NodeId /*node*/, std::span<const AccessRef> /*candidates*/, SchedulerView&) { return 0; }
   /// `task` has run. Called only if watches_completions(); the task is still valid.
   virtual void finished(TaskRef /*task*/, const Measured&, SchedulerView&) {}
 
@@ -80,6 +108,7 @@ class SchedulingPolicy {
   virtual bool concurrent() const { return false; }
   virtual bool watches_submissions() const { return false; }
   virtual bool watches_completions() const { return false; }
+  virtual bool chooses_victims() const { return false; }
 };
 
 /// One parameter of a policy, as `mitra schedulers` lists it.
@@ -108,6 +137,21 @@ class PolicyArguments {
                                         " is expected"));
     return value;
   }
+  /// @throws ConfigError if the value is not a number of `least` to `most`.
+  double number(std::string_view name, double least = 0.0, double most = 1e300) const {
+    const std::string& text = values_.find(name)->second;
+    std::size_t used = 0;
+    double value = 0.0;
+    try {
+      value = std::stod(text, &used);
+    } catch (const std::exception&) {
+      used = 0;
+    }
+    if (used == 0 || used != text.size() || !(value >= least && value <= most))
+      throw ConfigError(detail::message("scheduler parameter ", name, "=", text, ": a number of ", least, " to ", most,
+                                        " is expected"));
+    return value;
+  }
   const std::string& text(std::string_view name) const { return values_.find(name)->second; }
 
  private:
@@ -116,7 +160,7 @@ class PolicyArguments {
 
 /// Changes when the layout of what policies see changes: a shared object built against another one is refused.
 inline constexpr std::uint32_t kPolicyAbi =
-    1 * 1'000'000 + static_cast<std::uint32_t>(sizeof(detail::TaskHeader) + 3 * sizeof(Machine) + 5 * sizeof(Worker) +
+    2 * 1'000'000 + static_cast<std::uint32_t>(sizeof(detail::TaskHeader) + 3 * sizeof(Machine) + 5 * sizeof(Worker) +
                                                7 * sizeof(WorkerClass) + 11 * sizeof(PolicyParameter));
 
 /// What a registry knows of a policy.

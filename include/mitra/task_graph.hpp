@@ -39,4 +39,12 @@ struct TaskGraph {
   std::vector<GraphTask> tasks;
 };
 
+/// @returns By task, the tasks that it waits for: the explicit ones, and those which the accesses imply, as the table in
+///          access.hpp says. Each once, in ascending order. What an edge through other tasks says already may be left out.
+///          Commuting accesses exclude each other, and reductions to one datum join: neither is an edge.
+/// @throws  Error for an access to a datum that there is not, or a predecessor that does not come first.
+/// @thread  thread-safe
+/// @cost    O(accesses + edges); many commuting tasks before many readers make an edge for each pair.
+std::vector<std::vector<std::uint32_t>> predecessors_of(const TaskGraph& graph);
+
 }  // namespace mitra

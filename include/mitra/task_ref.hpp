@@ -18,6 +18,8 @@ class AccessRef {
   Bytes bytes() const { return word_.data()->shape.bytes(); }
   /// Equal for accesses to the same datum, different otherwise.
   const void* datum() const { return word_.data(); }
+  /// For engines and drivers.
+  detail::DataHeader* header() const { return word_.data(); }
 
  private:
   detail::AccessWord word_;

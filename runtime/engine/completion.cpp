@@ -80,7 +80,9 @@ TaskHeader* TaskEngine::execute(ThreadState& self, TaskHeader* task) {
   const bool observed = config_.watchdog > Seconds(0.0);
   if (observed) self.running.store(task, std::memory_order_release);
   bool failed = false;
-  const Seconds start = policy_watches_completions_ ? driver_->now() : Seconds(0.0);
+  const bool recorded = graph_recorder_ != nullptr;
+  const Seconds start = policy_watches_completions_ || recorded ? driver_->now() : Seconds(0.0);
+  const Seconds inner = recorded ? std::exchange(self.inner, Seconds(0.0)) : Seconds(0.0);
   const bool sampled = self.worker_thread && ++self.grain.count % Grain::kSampled == 0;
   const std::uint64_t began = sampled ? steady_ns() : 0;
   try {
@@ -90,6 +92,7 @@ TaskHeader* TaskEngine::execute(ThreadState& self, TaskHeader* task) {
     failed = true;
   }
   if (sampled) self.grain.add(steady_ns() - began);
+  if (recorded) [[unlikely]] note_duration(self, *task, start, inner);
   if (policy_watches_completions_) {
     const Measured measured{self.context.worker, start, driver_->now() - start};
     detail::SpinGuard guard(policy_lock_);
@@ -101,10 +104,34 @@ TaskHeader* TaskEngine::execute(ThreadState& self, TaskHeader* task) {
   return finish(self, task, failed);
 }
 
+void TaskEngine::note_duration(ThreadState& self, const TaskHeader& task, Seconds start, Seconds inner) {
+  const Seconds whole = driver_->now() - start;
+  graph_recorder_->ran(task, whole - self.inner);
+  self.inner = inner + whole;
+}
+
+bool TaskEngine::run_virtual_body(ThreadState& self, const detail::ExecutionContext& context) {
+  const detail::ExecutionContext below = std::exchange(self.context, context);
+  bool failed = false;
+  try {
+    context.task->type->launch[0](*context.task, self.context);
+  } catch (...) {
+    fail(context.task, std::current_exception());
+    failed = true;
+  }
+  self.context = below;
+  return_loans(self, context.task);  // now: tasks end in another order than their bodies
+  return failed;
+}
+
 void TaskEngine::fail(TaskHeader* task, std::exception_ptr thrown) {
   std::string what = "an exception that is no std::exception";
   try {
     std::rethrow_exception(thrown);
+  } catch (const TaskError& e) {
+    // What a wait for children threw, and the body let through: the same as if the body had not waited.
+    if (outcomes_.error_of(e.id.value) == thrown) return note_failure(task, thrown);
+    what = e.what();
   } catch (const std::exception& e) {
     what = e.what();
   } catch (...) {  // the text above
@@ -132,8 +159,7 @@ void TaskEngine::note_failure(TaskHeader* task, const std::exception_ptr& error)
   outcomes_.store_error(parent == nullptr ? outcomes_.root_error() : Domain::of(*parent).first_error, error);
 }
 
-/// Ends what a task held beside its record. @returns False if children still run.
-bool TaskEngine::release_held(ThreadState& self, TaskHeader* task, bool& poisoned) {
+void TaskEngine::return_loans(ThreadState& self, const TaskHeader* task) {
   while (!self.loans.empty() && self.loans.back().task == task) {
     const PrivateLoan loan = self.loans.back();
     self.loans.pop_back();
@@ -142,6 +168,11 @@ bool TaskEngine::release_held(ThreadState& self, TaskHeader* task, bool& poisone
     else
       memory::give_scratch(*loan.datum, loan.buffer);
   }
+}
+
+/// Ends what a task held beside its record. @returns False if children still run.
+bool TaskEngine::release_held(ThreadState& self, TaskHeader* task, bool& poisoned) {
+  return_loans(self, task);
   if (task->traits & detail::kParent) {
     close_reductions(self, task);
     Domain& domain = Domain::of(*task);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include <mitra/error.hpp>
+#include <mitra/model_store.hpp>
 
 #include "engine/task_engine.hpp"
 
@@ -40,8 +41,20 @@ constexpr Variable kVariables[] = {
        if (v != "0" && v != "1") throw ConfigError(detail::message("MITRA_BIND=", v, ": 0 or 1 is expected"));
        c.bind = v == "1";
      }},
+    {"MITRA_EXECUTE",
+     [](Config& c, const std::string& v) {
+       if (v != "0" && v != "1") throw ConfigError(detail::message("MITRA_EXECUTE=", v, ": 0 or 1 is expected"));
+       c.execute = v == "1";
+     }},
+    {"MITRA_INFORMATION", [](Config& c, const std::string& v) { c.information = v; }},
+    {"MITRA_MACHINE", [](Config& c, const std::string& v) { c.machine = v; }},
+    {"MITRA_MODELS", [](Config& c, const std::string& v) { c.models = v; }},
+    {"MITRA_NOISE", [](Config& c, const std::string& v) { c.noise = number<double>("MITRA_NOISE", v, "a number"); }},
+    {"MITRA_RECORD_GRAPH", [](Config& c, const std::string& v) { c.record_graph = v; }},
     {"MITRA_SCHEDULER", [](Config& c, const std::string& v) { c.scheduler = v; }},
     {"MITRA_SEED", [](Config& c, const std::string& v) { c.seed = number<std::uint64_t>("MITRA_SEED", v, "a whole number"); }},
+    {"MITRA_UNKNOWN",
+     [](Config& c, const std::string& v) { c.unknown = Seconds(number<double>("MITRA_UNKNOWN", v, "a number of seconds")); }},
     {"MITRA_WATCHDOG",
      [](Config& c, const std::string& v) {
        const double seconds = number<double>("MITRA_WATCHDOG", v, "a number of seconds");
@@ -57,6 +70,13 @@ constexpr Variable kVariables[] = {
      }},
 };
 
+/// @returns Where measured times of this machine lie; empty where the environment names no place for caches.
+std::string usual_models() {
+  const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
+  const std::string_view cache_name = cache == nullptr ? "" : cache, home_name = home == nullptr ? "" : home;
+  return cache_name.empty() && home_name.empty() ? std::string() : default_models_path(cache_name, home_name, host_name());
+}
+
 // Read by Mitra's tests and tools, not by the library.
 constexpr std::string_view kForeign[] = {"MITRA_TEST_"};
 
@@ -64,6 +84,7 @@ constexpr std::string_view kForeign[] = {"MITRA_TEST_"};
 
 Config Config::from_environment() {
   Config config;
+  config.models = usual_models();
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const std::size_t equals = text.find('=');

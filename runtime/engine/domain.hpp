@@ -17,7 +17,7 @@ struct Domain {
   std::atomic<bool> body_failed{false};       ///< The parent's own body threw, or was poisoned.
   std::unordered_map<graph::Datum*, graph::DependencyState> states;  ///< Under the submission lock.
   std::vector<graph::Datum*> open_reductions;  ///< Not folded yet. Under the submission lock.
-  int leases = 0;                              ///< Data that the body has acquired. Its own thread's.
+  std::atomic<int> leases{0};                  ///< Data that the body has acquired. Another thread may release a guard.
   std::exception_ptr first_error;  ///< Of a child, not yet reported to the parent. Under Outcomes' mutex.
 
   /// The domain of a running parent lies in its `link`, which the policy has given back.

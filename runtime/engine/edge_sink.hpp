@@ -40,7 +40,12 @@ class EdgeSink {
       if (before.successors.compare_exchange_weak(head, wanted, std::memory_order_release, std::memory_order_acquire)) break;
     }
     ++edges_;
+    if (engine_.follows_edges_) [[unlikely]] follow(predecessor);
   }
+
+  /// In virtual time: of the predecessor that ends the longest path.
+  double path_end() const { return path_end_; }
+  std::uint32_t path() const { return path_; }
 
   bool finished(const Member& member) const {
     if (engine_.outcomes_.any()) return false;  // later tasks must still learn how it ended
@@ -76,6 +81,8 @@ class EdgeSink {
     return take_overflow_slot(bits);
   }
   graph::EdgeSlot* take_overflow_slot(std::uint64_t& bits);
+  /// For a policy that looks ahead, and for the longest path.
+  void follow(const Member& predecessor);
   /// The last slot taken was not used.
   void forget_slot(graph::EdgeSlot* slot) {
     if (slot == nullptr) return;
@@ -95,6 +102,8 @@ class EdgeSink {
   std::byte* const inline_begin_;
   std::size_t overflow_used_ = 0;  // slots of the newest overflow block
   std::int32_t edges_ = 0;
+  std::uint32_t path_ = 0;
+  double path_end_ = 0.0;
 };
 
 }  // namespace mitra::engine

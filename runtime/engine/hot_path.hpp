@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/task_engine.hpp"
+#include "engine/virtual/virtual_time.hpp"
 
 namespace mitra::engine {
 
@@ -42,11 +43,17 @@ namespace mitra::engine {
   pool_.give(self.cache, record);
 }
 
+/// Virtual time passes in one thread at a time; live, the lock is none.
+[[gnu::always_inline]] inline std::unique_lock<std::recursive_mutex> TaskEngine::lock_virtual_time() {
+  return virtual_time_ == nullptr ? std::unique_lock<std::recursive_mutex>() : std::unique_lock(virtual_time_->mutex());
+}
+
 [[gnu::always_inline]] inline DependencyState& TaskEngine::state_for(Datum& datum, TaskHeader* parent) {
   return parent == nullptr ? datum.root : Domain::of(*parent).states[&datum];
 }
 
 [[gnu::always_inline]] inline void TaskEngine::hand_to_policy(ThreadState& self, TaskHeader* task) {
+  if (virtual_time_ != nullptr) [[unlikely]] return virtual_time_->hand_over(self, task);
   if (policy_concurrent_) {
     policy_->ready(TaskRef(task), self.view);
   } else {

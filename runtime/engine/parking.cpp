@@ -12,21 +12,25 @@
 
 namespace mitra::engine {
 
-bool Parker::park(Seconds timeout) noexcept {
+Token Parker::take() noexcept {
+  // Acquire: sees what the waker wrote before it gave the token.
+  return static_cast<Token>(token_.exchange(0, std::memory_order_acquire));
+}
+
+Token Parker::park(Seconds timeout) noexcept {
   timespec limit{};
   limit.tv_sec = static_cast<time_t>(timeout.value);
   limit.tv_nsec = static_cast<long>((timeout.value - std::floor(timeout.value)) * 1e9);
-  // Acquire: sees what the waker wrote before it gave the token.
-  while (token_.exchange(0, std::memory_order_acquire) == 0) {
+  for (;;) {
+    if (const Token token = take(); token != Token::none) return token;
     const long result = syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&token_), FUTEX_WAIT_PRIVATE, 0U,
                                 timeout > Seconds(0.0) ? &limit : nullptr, nullptr, 0);
-    if (result != 0 && errno == ETIMEDOUT) return token_.exchange(0, std::memory_order_acquire) != 0;
+    if (result != 0 && errno == ETIMEDOUT) return take();
   }
-  return true;
 }
 
-void Parker::unpark() noexcept {
-  if (token_.exchange(1, std::memory_order_release) == 0)
+void Parker::unpark(Token why) noexcept {
+  if (token_.exchange(static_cast<std::uint32_t>(why), std::memory_order_release) == 0)
     syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&token_), FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
 }
 
@@ -57,8 +61,22 @@ bool Parking::unannounce(Parker& parker) {
   return true;
 }
 
-void Parking::wake(Parker& parker) {
-  if (unannounce(parker)) parker.unpark();
+void Parking::wake(Parker& parker, Token why) {
+  {
+    detail::SpinGuard guard(lock_);
+    const auto place = std::find(sleepers_.begin(), sleepers_.end(), &parker);
+    if (place == sleepers_.end()) return;
+    sleepers_.erase(place);
+    state_.fetch_add(why == Token::search ? kSearching - 1 : ~std::uint64_t{0}, std::memory_order_seq_cst);
+  }
+  parker.unpark(why);
+}
+
+// Producers relied on the searchers that they saw, and woke nobody. The last one to leave hands this duty on, also when it
+// leaves without a task, because what it waited for has come, or by an exception.
+void Parking::end_search() noexcept {
+  const std::uint64_t before = state_.fetch_sub(kSearching, std::memory_order_seq_cst);
+  if (searching(before) == 1 && parked(before) != 0) wake_one();
 }
 
 void Parking::wake_one() noexcept {
@@ -70,18 +88,20 @@ void Parking::wake_one() noexcept {
     sleepers_.pop_back();
     state_.fetch_add(kSearching - 1, std::memory_order_seq_cst);
   }
-  chosen->unpark();
+  chosen->unpark(Token::search);
 }
 
-void Parking::wake_everyone() {
-  std::vector<Parker*> all;
-  {
-    detail::SpinGuard guard(lock_);
-    all.swap(sleepers_);
-    sleepers_.reserve(workers_ + 1);
-    state_.fetch_add(all.size() * (kSearching - 1), std::memory_order_seq_cst);
-  }
-  for (Parker* parker : all) parker->unpark();
+void Search::stay_awake() noexcept {
+  if (!announced_) return;
+  woken(parking_.unannounce(parker_) ? Token::search : parker_.park());
+}
+
+void Search::sleep(Seconds limit) noexcept {
+  const Token token = parker_.park(limit);
+  if (token == Token::none)
+    stay_awake();
+  else
+    woken(token);
 }
 
 }  // namespace mitra::engine

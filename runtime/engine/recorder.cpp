@@ -149,7 +149,7 @@ std::shared_ptr<detail::GraphStorage> Recorder::finish() {
     node.successors.store(std::uint64_t{first[i]} << 32 | (first[i + 1] - first[i]), std::memory_order_relaxed);
     node.pending.store(count, std::memory_order_relaxed);
     node.priority = from.priority;
-    node.id.store(i | kNodeBit, std::memory_order_relaxed);
+    node.id.store(task_id(i).value, std::memory_order_relaxed);
     node.type = from.type;
     node.block = from.block;
     node.parent = &graph.anchor;

@@ -82,12 +82,23 @@ Task TaskEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLocati
   task.where() = where;
   task.name() = "replay";
   ::new (task.closure()) ReplayClosure{graph};
+  const auto virtual_lock = lock_virtual_time();
+  std::size_t entry = 0;
+  try {
+    if (virtual_time_ != nullptr) prepare_nodes(*graph);
+    if (graph_recorder_ != nullptr) entry = graph_recorder_->replayed(*graph);
+  } catch (...) {
+    destroy_replay(task);
+    free_record(self, &task);
+    throw;
+  }
   // Two replays of one graph share its counters: the second follows the first, also where the data do not say so.
   std::scoped_lock lock(replay_order_mutex_);
   replayed_tasks_.fetch_add(graph->application_tasks, std::memory_order_relaxed);
   const Task previous = graph->last_replay;
   const detail::SubmitExtras extras{{&previous, 1}, {}, graph->accesses};
   graph->last_replay = commit(&task, &extras);
+  if (graph_recorder_ != nullptr) graph_recorder_->published(entry, graph->last_replay.id());
   return graph->last_replay;
 }
 
@@ -100,12 +111,13 @@ void TaskEngine::start_replay(ThreadState& self, TaskHeader* task) {
     for (auto& flag : graph.cancelled) flag.store(false, std::memory_order_relaxed);
     graph.poisoned.store(false, std::memory_order_relaxed);
   }
+  if (follows_edges_) follow_nodes(self, graph, *task);
   if (graph.size == 0) {
     task->link = self.deferred;
     self.deferred = task;
     return;
   }
-  if (!policy_concurrent_ || graph.roots.size() <= kRootBatch) {  // such a policy orders all roots, not the first ones
+  if (!policy_concurrent_ || virtual_time_ != nullptr || graph.roots.size() <= kRootBatch) {  // such a policy orders all roots, not the first ones
     graph.next_root.store(graph.roots.size(), std::memory_order_relaxed);
     for (std::uint32_t root : graph.roots) make_ready(self, &graph.nodes[root]);
     return;
@@ -116,6 +128,42 @@ void TaskEngine::start_replay(ThreadState& self, TaskHeader* task) {
     replays_running_.fetch_add(1, std::memory_order_release);
   }
   parking_.wake_for_work();
+}
+
+/// In virtual time: what the nodes cost, and where they can run.
+void TaskEngine::prepare_nodes(GraphStorage& graph) {
+  if (graph.beside == nullptr) graph.beside = std::make_unique<std::byte[]>(graph.size * sizeof(VirtualTask));
+  for (std::size_t i = 0; i < graph.size; ++i)
+    if (!(graph.nodes[i].traits & detail::kInternal)) virtual_time_->prepare(graph.nodes[i]);
+}
+
+/// Tells of the nodes as if they were submitted now: the policy that looks ahead, and the books of the longest path.
+void TaskEngine::follow_nodes(ThreadState& self, GraphStorage& graph, const TaskHeader& replay) {
+  struct Path {
+    double end;
+    std::uint32_t number;
+  };
+  Path start{0.0, 0};
+  if (virtual_time_ != nullptr) start = {virtual_time_->of(replay).path_end, virtual_time_->of(replay).path};
+  std::vector<Path> longest(virtual_time_ != nullptr ? graph.size : 0, start);
+  std::vector<std::vector<TaskId>> predecessors(policy_watches_submissions_ ? graph.size : 0);
+  for (std::size_t i = 0; i < graph.size; ++i) {
+    TaskHeader& node = graph.nodes[i];
+    if (virtual_time_ != nullptr) virtual_time_->submitted(node, longest[i].end, longest[i].number);
+    if (policy_watches_submissions_) {
+      self.predecessors.swap(predecessors[i]);
+      tell_policy(self, node);
+      self.predecessors.clear();
+    }
+    const std::uint64_t range = node.successors.load(std::memory_order_relaxed);
+    for (std::uint64_t e = range >> 32, end = e + (range & 0xffffffffU); e != end; ++e) {
+      const std::uint32_t successor = graph.edges[e];
+      if (policy_watches_submissions_) predecessors[successor].push_back(TaskId(node.id.load(std::memory_order_relaxed)));
+      if (virtual_time_ == nullptr) continue;
+      const VirtualTask& mine = virtual_time_->of(node);
+      if (mine.path_end > longest[successor].end) longest[successor] = {mine.path_end, mine.path};
+    }
+  }
 }
 
 bool TaskEngine::claim_roots(ThreadState& self) {
@@ -144,7 +192,7 @@ TaskHeader* TaskEngine::execute_nodes(ThreadState& self, TaskHeader* node) {
     self.replay = &graph;
   }
   constexpr std::uint8_t kSpecial = detail::kCommutes | detail::kPrivate | detail::kParent;
-  const bool plain = config_.watchdog <= Seconds(0.0) && !policy_watches_completions_;
+  const bool plain = config_.watchdog <= Seconds(0.0) && !policy_watches_completions_ && graph_recorder_ == nullptr;
   TaskHeader* const nodes = graph.nodes.get();
   const std::uint32_t* const edges = graph.edges.data();
   TaskHeader* const below = self.context.task;
@@ -162,6 +210,7 @@ TaskHeader* TaskEngine::execute_nodes(ThreadState& self, TaskHeader* node) {
       ++executed;
       if (!plain) self.running.store(node, std::memory_order_release);
       const Seconds start = plain ? Seconds(0.0) : driver_->now();
+      const Seconds inner = plain ? Seconds(0.0) : std::exchange(self.inner, Seconds(0.0));
       try {
         node->type->launch[0](*node, self.context);
       } catch (...) {
@@ -170,6 +219,7 @@ TaskHeader* TaskEngine::execute_nodes(ThreadState& self, TaskHeader* node) {
       }
       if (!plain) {
         self.running.store(below, std::memory_order_release);
+        if (graph_recorder_ != nullptr) note_duration(self, *node, start, inner);
         if (policy_watches_completions_) {
           const Measured measured{worker, start, driver_->now() - start};
           detail::SpinGuard guard(policy_lock_);

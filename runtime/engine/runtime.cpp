@@ -11,8 +11,8 @@ namespace mitra {
 namespace {
 
 std::unique_ptr<Engine> make_engine(const Config& config) {
-  if (config.backend == "native") return std::make_unique<engine::TaskEngine>(config);
-  throw ConfigError(detail::message("unknown backend '", config.backend, "'; known: native (set by MITRA_BACKEND)"));
+  if (config.backend == "native" || config.backend == "sim") return std::make_unique<engine::TaskEngine>(config);
+  throw ConfigError(detail::message("unknown backend '", config.backend, "'; known: native, sim (set by MITRA_BACKEND)"));
 }
 
 }  // namespace

@@ -37,6 +37,15 @@ graph::EdgeSlot* EdgeSink::take_overflow_slot(std::uint64_t& bits) {
   return slot;
 }
 
+void EdgeSink::follow(const Member& predecessor) {
+  if (engine_.policy_watches_submissions_) self_.predecessors.push_back(TaskId(predecessor.id));
+  if (engine_.virtual_time_ == nullptr) return;
+  const VirtualTask& before = engine_.virtual_time_->of(*predecessor.task);
+  if (before.path_end < path_end_ || (before.path_end == path_end_ && path_ != 0)) return;
+  path_end_ = before.path_end;
+  path_ = before.path;
+}
+
 void EdgeSink::inherit_outcome(std::uint64_t predecessor) {
   if (engine_.outcomes_.of(predecessor) == Outcome::none) return;
   engine_.outcomes_.inherit(task_.id.load(std::memory_order_relaxed), predecessor);
@@ -144,7 +153,8 @@ void TaskEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) 
       }
     }
   }
-  if ((task.kinds & 1U) == 0 && !(task.traits & detail::kSignal)) [[unlikely]] {
+  const bool runs_somewhere = virtual_time_ == nullptr ? (task.kinds & 1U) != 0 : (task.kinds | task.type->modelled) != 0;
+  if (!runs_somewhere && !(task.traits & detail::kSignal)) [[unlikely]] {
     std::string have;
     for (const WorkerClass& c : machine_.classes)
       have += (have.empty() ? "" : ", ") + std::to_string(c.workers.size()) + " x " + to_string(c.kind);
@@ -159,17 +169,32 @@ Task TaskEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) 
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) [[unlikely]] return record_commit(self, header, extras);
   auto& task = *static_cast<TaskRecord*>(header);
+  const auto virtual_lock = lock_virtual_time();
+  std::size_t entry = 0;
   try {
     validate(task, extras);
+    if (graph_recorder_ != nullptr) [[unlikely]]
+      entry = graph_recorder_->submitted(task, extras != nullptr ? extras->after : std::span<const Task>());
+    if (virtual_time_ != nullptr && !(task.traits & detail::kReplay)) [[unlikely]] virtual_time_->prepare(task);
   } catch (...) {
     if (task.type->destroy != nullptr) task.type->destroy(task);
     free_record(self, &task);
     throw;
   }
-  return publish(self, task, extras);
+  const Task result = publish(self, task, extras);
+  if (graph_recorder_ != nullptr) [[unlikely]] graph_recorder_->published(entry, result.id());
+  if (virtual_time_ != nullptr) [[unlikely]] virtual_time_->pass_submission_time(self);
+  return result;
+}
+
+void TaskEngine::tell_policy(ThreadState& self, TaskHeader& task) {
+  if (policy_concurrent_ || virtual_time_ != nullptr) return policy_->submitted(TaskRef(&task), self.view);
+  detail::SpinGuard policy_guard(policy_lock_);
+  policy_->submitted(TaskRef(&task), self.view);
 }
 
 Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras) {
+  const auto virtual_lock = lock_virtual_time();
   TaskHeader* const parent = task.parent;
   if (parent != nullptr && !(parent->traits & detail::kParent)) {
     parent->link = new Domain;
@@ -203,9 +228,10 @@ Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::Subm
     // Joins and folds took ids of their own, before this task became known to anybody: its id stays the smaller one.
     next_id_.store(std::max(next_id_.load(std::memory_order_relaxed), id) + 1, std::memory_order_relaxed);
     if (parent != nullptr) Domain::of(*parent).open.fetch_add(1, std::memory_order_relaxed);
-    if (policy_watches_submissions_) {
-      detail::SpinGuard policy_guard(policy_lock_);
-      policy_->submitted(TaskRef(&task), self.view);
+    if (follows_edges_) [[unlikely]] {
+      if (virtual_time_ != nullptr) virtual_time_->submitted(task, sink.path_end(), sink.path());
+      if (policy_watches_submissions_ && !(task.traits & (detail::kSignal | detail::kReplay))) tell_policy(self, task);
+      self.predecessors.clear();
     }
     const std::int32_t edges = sink.edges();
     // Acquire: predecessors that have finished meanwhile have released what they wrote.
@@ -244,8 +270,15 @@ Member TaskEngine::insert_internal(ThreadState& self, TaskHeader* parent, const 
   task.pending.store(kSubmissionGuard, std::memory_order_relaxed);
   if (parent != nullptr) Domain::of(*parent).open.fetch_add(1, std::memory_order_relaxed);
   EdgeSink sink(*this, self, task);
+  std::vector<TaskId> others;  // predecessors of the task under way
+  others.swap(self.predecessors);
   for (std::uint32_t i = 0; i < members.count; ++i) sink.edge(members.member(i));
   if (members.count == 0 && members.previous.task != nullptr) sink.edge(members.previous);
+  if (follows_edges_) [[unlikely]] {
+    if (virtual_time_ != nullptr) virtual_time_->submitted(task, sink.path_end(), sink.path());
+    if (policy_watches_submissions_) tell_policy(self, task);
+  }
+  others.swap(self.predecessors);
   const std::int32_t edges = sink.edges();
   const bool ready =
       edges == 0 || task.pending.fetch_sub(kSubmissionGuard - edges, std::memory_order_acq_rel) == kSubmissionGuard - edges;

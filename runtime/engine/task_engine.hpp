@@ -1,6 +1,7 @@
 // The engine that executes tasks: it owns every layer and connects them.
 // Flow: Runtime -> [task engine] -> dependency tracker, policy, workers, memory. Thread-safety: thread-safe.
 //
+// Live or in virtual time, as Config::backend says: what differs is in virtual/, behind `virtual_time_`.
 // Where to look: submission.cpp (begin, commit), completion.cpp (execute, finish, release), waiting.cpp (worker loop, waits,
 // leases), replaying.cpp (recorded graphs), outcomes.hpp (failures, cancellation), watchdog.cpp (stuck runs).
 #pragma once
@@ -18,6 +19,7 @@
 
 #include <mitra/driver.hpp>
 #include <mitra/engine.hpp>
+#include <mitra/machine_description.hpp>
 #include <mitra/scheduling_policy.hpp>
 
 #include "engine/domain.hpp"
@@ -27,11 +29,14 @@
 #include "engine/thread_state.hpp"
 #include "graph/dependency_tracker.hpp"
 #include "graph/record_pool.hpp"
+#include "observe/graph_recorder.hpp"
 
 namespace mitra::engine {
 
 /// Defined beside the environment, in config.cpp: the one place that writes to standard error.
 void report_to_standard_error(std::string_view text);
+
+class VirtualTime;
 
 class TaskEngine final : public Engine {
  public:
@@ -51,6 +56,7 @@ class TaskEngine final : public Engine {
 
   std::shared_ptr<detail::DataHeader> add_data(detail::DataSpec spec) override;
   detail::Lease begin_lease(detail::AccessWord access, SourceLocation where) override;
+  detail::Lease lend(detail::AccessWord access, SourceLocation where);
   void end_lease(const detail::Lease& lease) noexcept override;
   void rebind(detail::DataHeader* data, void* host) override;
   void* address(const detail::ExecutionContext& context, std::size_t access) override;
@@ -65,6 +71,9 @@ class TaskEngine final : public Engine {
   const Machine& machine() const override { return machine_; }
   const Config& config() const override { return config_; }
   Statistics statistics() const override;
+  bool executes() const override { return virtual_time_ == nullptr || config_.execute; }
+  std::optional<SimulationReport> simulation() const override;
+  void restart_simulation() override;
   Seconds now() const { return driver_->now(); }
   void wake_worker(WorkerId worker);
   /// Waits a little if the tasks are too small to share. @see Grain
@@ -73,6 +82,7 @@ class TaskEngine final : public Engine {
  private:
   friend class EdgeSink;
   friend class WorkerView;
+  friend class VirtualTime;
 
   // --- threads (threads.cpp) ---
   ThreadState& thread_state() {
@@ -83,6 +93,7 @@ class TaskEngine final : public Engine {
   ThreadState& find_thread_state();
   void worker_main(ThreadState& self);
   void stop_threads() noexcept;
+  void write_recorded_graph() noexcept;
 
   // --- submission (submission.cpp) ---
   void make_room(ThreadState& self);
@@ -96,9 +107,12 @@ class TaskEngine final : public Engine {
   TaskRecord* new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes);
   void free_record(ThreadState& self, TaskRecord* record) noexcept;
   Task publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras);
+  std::unique_lock<std::recursive_mutex> lock_virtual_time();
 
   // --- readiness and completion (completion.cpp) ---
   void make_ready(ThreadState& self, TaskHeader* task);
+  /// Tells a policy that looks ahead of a task. @pre self.predecessors are its own
+  void tell_policy(ThreadState& self, TaskHeader& task);
   bool runs_next(ThreadState& self, TaskHeader* successor) {
     if (policy_concurrent_) return policy_->runs_next(TaskRef(successor), self.context.worker);
     detail::SpinGuard guard(policy_lock_);
@@ -107,6 +121,11 @@ class TaskEngine final : public Engine {
   void hand_to_policy(ThreadState& self, TaskHeader* task);
   TaskHeader* take_from_policy(ThreadState& self);
   TaskHeader* execute(ThreadState& self, TaskHeader* task);
+  /// For the graph recorder. @param inner  What self.inner was before the body.
+  void note_duration(ThreadState& self, const TaskHeader& task, Seconds start, Seconds inner);
+  /// Runs a body for its values, in virtual time. @returns Whether it failed.
+  bool run_virtual_body(ThreadState& self, const detail::ExecutionContext& context);
+  void return_loans(ThreadState& self, const TaskHeader* task);
   /// The body is over. @returns A successor to run next on this worker, or null.
   TaskHeader* finish(ThreadState& self, TaskHeader* task, bool poisoned);
   TaskHeader* complete(ThreadState& self, TaskHeader* task, bool poisoned);
@@ -126,15 +145,22 @@ class TaskEngine final : public Engine {
   /// its answer lies in cache lines that other workers write.
   template <class Predicate>
   void help_until(ThreadState& self, unsigned patience, Predicate&& done);
+  template <class Predicate>
+  void help_surely_until(ThreadState& self, unsigned patience, Predicate&& done);
+  void policy_threw(ThreadState& self);
   static constexpr unsigned kUntilDry = ~0U;  // while there is something to run, the answer is no
+  /// The same in virtual time: makes it pass.
+  template <class Predicate>
+  void pass_time_until(ThreadState& self, Predicate&& done);
+  [[noreturn]] void throw_standstill();
   /// Spins, then sleeps. @returns Work; null once `done` holds.
   template <class Predicate>
   TaskHeader* search(ThreadState& self, bool waits, Predicate&& done);
   template <class Predicate>
   TaskHeader* search_silently_then_sleep(ThreadState& self, bool waits, Predicate&& done);
+  struct EventWait;
   void run_chain(ThreadState& self, TaskHeader* task);
-  bool claim_worker_role(ThreadState& self);
-  void release_worker_role(ThreadState& self);
+  struct WorkerRole;
   std::uint64_t finished_tasks() const;
   bool drained() const;
   /// Lets those who sleep until something has finished look again. Costs one instruction if nobody does.
@@ -143,6 +169,7 @@ class TaskEngine final : public Engine {
   void help_out();  // until all tasks are over, whatever became of them
   TaskRecord* signal_task(ThreadState& self, Waiter& waiter, std::size_t accesses, SourceLocation where, const char* name);
   void give_signal(TaskHeader* task, bool poisoned);
+  void complete_signal(ThreadState& self, TaskHeader* task, bool poisoned);
   /// Sleeps without being a worker.
   template <class Predicate>
   void sleep_apart(ThreadState& self, Predicate&& done);
@@ -155,6 +182,8 @@ class TaskEngine final : public Engine {
   // --- recorded graphs (replaying.cpp) ---
   Task record_commit(ThreadState& self, TaskHeader* task, const detail::SubmitExtras* extras);
   void start_replay(ThreadState& self, TaskHeader* task);
+  void prepare_nodes(detail::GraphStorage& graph);
+  void follow_nodes(ThreadState& self, detail::GraphStorage& graph, const TaskHeader& replay);
   TaskHeader* execute_nodes(ThreadState& self, TaskHeader* node);
   TaskHeader* finish_node(ThreadState& self, TaskHeader* node, bool poisoned);
   bool claim_roots(ThreadState& self);
@@ -167,9 +196,13 @@ class TaskEngine final : public Engine {
 
   const Config config_;
   const std::uint64_t serial_;
+  const std::unique_ptr<const MachineDescription> description_;  // of a machine in virtual time; null: this machine
   std::unique_ptr<Driver> driver_;
   Machine machine_;
+  std::unique_ptr<observe::GraphRecorder> graph_recorder_;  // null: nobody wants the graph
   std::unique_ptr<SchedulingPolicy> policy_;
+  std::unique_ptr<VirtualTime> virtual_time_;  // null: tasks run live
+  bool follows_edges_ = false;                 // somebody wants to know the predecessors of each task
   bool policy_concurrent_ = false, policy_watches_submissions_ = false, policy_watches_completions_ = false;
   std::size_t window_ = 0;
   unsigned spins_ = 0;

@@ -15,6 +15,10 @@
 #include "graph/datum.hpp"
 #include "graph/record_pool.hpp"
 
+namespace mitra::detail {
+struct GraphStorage;
+}
+
 namespace mitra::engine {
 
 using detail::TaskHeader;
@@ -41,9 +45,15 @@ class WorkerView final : public SchedulerView {
     random_ ^= random_ >> 27;
     return random_ * 0x2545F4914F6CDD1DULL;
   }
-  std::optional<Estimate> estimate(TaskRef, ClassId) override { return std::nullopt; }  // no model knows this machine yet
-  Bytes bytes_missing(TaskRef, NodeId) override { return Bytes(0); }                    // one memory: all data are there
-  std::optional<Seconds> transfer_time(TaskRef, NodeId) override { return Seconds(0.0); }
+  std::optional<Estimate> estimate(TaskRef task, ClassId worker_class) override;
+  Bytes bytes_missing(TaskRef task, NodeId node) override;
+  std::optional<Seconds> transfer_time(TaskRef task, NodeId node) override;
+  bool holds(const AccessRef& access, NodeId node) override;
+  std::optional<Bytes> room(NodeId node) override;
+  void prefetch(TaskRef task, NodeId node) override;
+  Seconds busy_until(WorkerId worker) override;
+  TaskRef take_back(WorkerId worker) override;
+  std::span<const TaskId> predecessors() const override;
   void wake(WorkerId worker) override;
 
  private:
@@ -106,15 +116,15 @@ struct alignas(128) ThreadState {
   detail::ExecutionContext context;  ///< `worker` is not valid() while an application thread is not worker 0.
   const bool worker_thread;          ///< Started by the engine; otherwise a thread of the application.
   int destroying = 0;                ///< It is in the destructor of a task's closure.
-  int leases = 0;                    ///< Acquired data that it holds outside of tasks.
   TaskHeader* deferred = nullptr;    ///< Ready tasks without a body to run, linked: cancelled ones, empty replays.
   detail::GraphStorage* replay = nullptr;  ///< Where it has finished nodes that `done` does not count yet,
   std::uint64_t replay_done = 0;           ///< and how many.
   std::unique_ptr<Recorder> recorder;
+  Seconds inner;  ///< Of the body under way: what bodies took that ran inside of it. Kept for the graph recorder alone.
   Grain grain;
   graph::RecordCache cache;
   std::vector<PrivateLoan> loans;
-  std::vector<HeldDatum> held;
+  std::vector<TaskId> predecessors;  ///< Of the task that is being submitted, for a policy that looks ahead.
   WorkerView view;
 
   // Read by others.
@@ -122,8 +132,12 @@ struct alignas(128) ThreadState {
   std::atomic<std::uint64_t> submitted{0};             ///< Of the application's tasks.
   std::atomic<std::uint64_t> executed{0};              ///< Bodies run.
   std::atomic<TaskHeader*> running{nullptr};           ///< For the watchdog; kept only when there is one.
-  std::atomic<bool> sleeps_apart{false};               ///< It waits, and is no worker: Parking does not know it.
-  Parker parker;
+  bool sleeps_apart = false;  ///< It waits, and is no worker: Parking does not know it. Under waiters_mutex_.
+  Parker parker;              ///< Where it sleeps as a worker. Only Parking gives it tokens.
+  Parker parker_apart;        ///< Where it sleeps apart.
+  std::atomic<int> leases{0};  ///< Acquired data that it holds outside of tasks. Another thread may release a guard.
+  detail::SpinLock held_lock;
+  std::vector<HeldDatum> held MITRA_GUARDED_BY(held_lock);  ///< All that it has acquired, also in tasks.
   ThreadState* next_external = nullptr;
 };
 

@@ -4,11 +4,15 @@
 #include <string>
 
 #include <mitra/error.hpp>
+#include <mitra/machine_file.hpp>
 #include <mitra/registry.hpp>
+#include <mitra/sim_driver.hpp>
 
+#include "engine/hot_path.hpp"
 #include "engine/task_engine.hpp"
 #include "engine/recorder.hpp"
 #include "memory/private_copies.hpp"
+#include "model/machine_model.hpp"
 #include "model/topology.hpp"
 
 namespace mitra::engine {
@@ -32,6 +36,30 @@ std::uint64_t seed_of(std::uint64_t seed, std::uint64_t thread) {
 
 constexpr unsigned kLargestWorkers = 4096;
 
+/// @returns The machine that the run takes place on in virtual time; null: on this one.
+std::unique_ptr<const MachineDescription> describe_machine(const Config& config) {
+  if (config.backend == "native") return nullptr;
+  if (config.machine.empty()) {
+    std::string names;
+    for (const ShippedMachine& machine : shipped_machines()) names += (names.empty() ? "" : ", ") + std::string(machine.name);
+    throw ConfigError("backend 'sim' needs a machine: a file, identical-N, or one of " + names + " (set by MITRA_MACHINE)");
+  }
+  if (config.machine == "identical" && config.workers != 0)
+    return std::make_unique<MachineDescription>(identical_machine(config.workers));
+  if (config.workers != 0)
+    throw ConfigError(detail::message("workers=", config.workers, ": machine '", config.machine,
+                                      "' has workers of its own; only `identical` takes their number (set by MITRA_WORKERS)"));
+  if (!(config.noise >= 0.0 && config.noise <= 10.0))
+    throw ConfigError(detail::message("noise=", config.noise, ": a sigma of 0 to 10 is expected (set by MITRA_NOISE)"));
+  if (!(config.unknown >= Seconds(0.0) && config.unknown < Seconds(1e9)))
+    throw ConfigError(detail::message("unknown=", config.unknown.value, ": 0 to 1e9 seconds are expected (set by MITRA_UNKNOWN)"));
+  return std::make_unique<MachineDescription>(find_machine(config.machine));
+}
+
+std::unique_ptr<PerformanceModel> make_model(const MachineDescription& description, const Config&) {
+  return std::make_unique<model::MachineModel>(description);
+}
+
 }  // namespace
 
 ThreadState::ThreadState(TaskEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed)
@@ -41,19 +69,51 @@ const Machine& WorkerView::machine() const { return engine_.machine(); }
 WorkerId WorkerView::self() const { return self_.context.worker; }
 Seconds WorkerView::now() const { return engine_.now(); }
 void WorkerView::wake(WorkerId worker) { engine_.wake_worker(worker); }
+std::span<const TaskId> WorkerView::predecessors() const { return self_.predecessors; }
+
+// Live, no model knows this machine yet, and there is one memory, which holds all.
+std::optional<Estimate> WorkerView::estimate(TaskRef task, ClassId worker_class) {
+  if (engine_.virtual_time_ == nullptr) return std::nullopt;
+  return engine_.virtual_time_->estimate(*task.header(), worker_class);
+}
+Bytes WorkerView::bytes_missing(TaskRef task, NodeId node) {
+  return engine_.virtual_time_ == nullptr ? Bytes(0) : engine_.virtual_time_->bytes_missing(*task.header(), node);
+}
+std::optional<Seconds> WorkerView::transfer_time(TaskRef task, NodeId node) {
+  return engine_.virtual_time_ == nullptr ? Seconds(0.0) : engine_.virtual_time_->transfer_time(*task.header(), node);
+}
+bool WorkerView::holds(const AccessRef& access, NodeId node) {
+  return engine_.virtual_time_ == nullptr || engine_.virtual_time_->holds(*access.header(), node);
+}
+std::optional<Bytes> WorkerView::room(NodeId node) {
+  return engine_.virtual_time_ == nullptr ? std::nullopt : engine_.virtual_time_->room(node);
+}
+void WorkerView::prefetch(TaskRef task, NodeId node) {
+  if (engine_.virtual_time_ != nullptr) engine_.virtual_time_->prefetch(*task.header(), node);
+}
+Seconds WorkerView::busy_until(WorkerId worker) {
+  return engine_.virtual_time_ == nullptr ? engine_.now() : engine_.virtual_time_->busy_until(worker);
+}
+TaskRef WorkerView::take_back(WorkerId worker) {
+  return engine_.virtual_time_ == nullptr ? TaskRef() : TaskRef(engine_.virtual_time_->take_back(worker));
+}
 
 // ------------------------------------------------------------------------------------------------ begin and end
 
 TaskEngine::TaskEngine(const Config& config)
-    : config_(config), serial_(next_serial()), driver_(make_cpu_driver()), machine_([&] {
+    : config_(config), serial_(next_serial()), description_(describe_machine(config)),
+      driver_(description_ != nullptr ? std::unique_ptr<Driver>(std::make_unique<SimDriver>(*description_)) : make_cpu_driver()),
+      machine_([&] {
+        if (description_ != nullptr) return to_machine(*description_);
         if (config.workers > kLargestWorkers)
           throw ConfigError(detail::message("workers=", config.workers, ": at most ", kLargestWorkers, " (set by MITRA_WORKERS)"));
         return model::discover_machine(config.workers, config.bind);
       }()),
-      policy_(make_scheduler(config.scheduler)),
-      parking_(machine_.workers.size(), static_cast<std::size_t>(machine_.processors)) {
+      policy_(config.policy ? config.policy() : make_scheduler(config.scheduler)),
+      parking_(description_ != nullptr ? 1 : machine_.workers.size(), static_cast<std::size_t>(machine_.processors)) {
   if (!(config_.watchdog >= Seconds(0.0) && config_.watchdog < Seconds(1e9)))
     throw ConfigError(detail::message("watchdog=", config_.watchdog.value, ": 0 to 1e9 seconds are expected (set by MITRA_WATCHDOG)"));
+  if (!config_.record_graph.empty()) graph_recorder_ = std::make_unique<observe::GraphRecorder>(config_.record_graph);
   const std::size_t count = machine_.workers.size();
   // Enough that workers do not starve while the submitting thread helps; small enough that the records stay in a core's L2.
   window_ = config_.window != 0 ? config_.window : std::max<std::size_t>(2048, 64 * count);
@@ -61,6 +121,16 @@ TaskEngine::TaskEngine(const Config& config)
   policy_concurrent_ = policy_->concurrent();
   policy_watches_submissions_ = policy_->watches_submissions();
   policy_watches_completions_ = policy_->watches_completions();
+  follows_edges_ = policy_watches_submissions_ || description_ != nullptr;
+  if (description_ != nullptr) {
+    // The whole program is submitted before time passes, unless a window was asked for.
+    if (config_.window == 0) window_ = ~std::size_t{0} >> 1;
+    pool_.keep_beside(sizeof(VirtualTask));
+    virtual_time_ = std::make_unique<VirtualTime>(*this, *description_, machine_, make_model(*description_, config_),
+                                                  static_cast<SimDriver&>(*driver_), *policy_, config_);
+    policy_->start(find_thread_state().view);
+    return;
+  }
   ThreadState& self = find_thread_state();
   {
     SubmissionGuard guard(submission_lock_);
@@ -82,8 +152,12 @@ TaskEngine::TaskEngine(const Config& config)
 TaskEngine::~TaskEngine() {
   ThreadState& self = thread_state();
   self.recorder.reset();
-  help_out();
+  try {
+    help_out();
+  } catch (const Error&) {  // virtual time stands still: the records go with their pool
+  }
   stop_threads();
+  write_recorded_graph();
   std::scoped_lock lock(keep_mutex_);
   for (Datum* datum : data_) {
     memory::release_all(*datum, *driver_);
@@ -93,22 +167,37 @@ TaskEngine::~TaskEngine() {
   thread_cache = {};
 }
 
+void TaskEngine::write_recorded_graph() noexcept {
+  if (graph_recorder_ == nullptr) return;
+  std::string message;
+  try {
+    return graph_recorder_->write();
+  } catch (const std::exception& error) {  // a destructor cannot throw, and nobody is left to ask
+    message = detail::message("the graph of this run is not written (MITRA_RECORD_GRAPH): ", error.what(), '\n');
+  }
+  if (config_.report != nullptr)
+    config_.report(message);
+  else
+    report_to_standard_error(message);
+}
+
 void TaskEngine::stop_threads() noexcept {
   stopping_.store(true, std::memory_order_release);
   {
     std::scoped_lock lock(watchdog_mutex_);
     watchdog_wake_.notify_all();
   }
-  // A worker that has looked at `stopping_` before may be about to sleep: the token wakes it all the same.
-  for (auto& worker : workers_) worker->parker.unpark();
+  // A worker that is about to sleep, and not known to Parking yet, looks at `stopping_` once more after its announcement.
+  for (auto& worker : workers_) parking_.wake(worker->parker, Token::look);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
   if (watchdog_.joinable()) watchdog_.join();
 }
 
 void TaskEngine::wake_worker(WorkerId worker) {
+  if (virtual_time_ != nullptr) return virtual_time_->wake(worker);
   if (worker.index() > 0 && worker.index() <= workers_.size())
-    parking_.wake(workers_[worker.index() - 1]->parker);
+    parking_.wake(workers_[worker.index() - 1]->parker, Token::search);
   else
     notify_waiters();  // worker 0 sleeps only while it waits
 }
@@ -150,6 +239,11 @@ std::shared_ptr<detail::DataHeader> TaskEngine::add_data(detail::DataSpec spec) 
   std::scoped_lock lock(keep_mutex_);
   data_.insert(datum.get());
   datum->engine = this;
+  if (graph_recorder_ != nullptr) graph_recorder_->registered(*datum, datum->name);
+  if (virtual_time_ != nullptr) {
+    const auto virtual_lock = lock_virtual_time();
+    virtual_time_->add_data(*datum);
+  }
   return datum;
 }
 
@@ -177,7 +271,7 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
   }
   if (may_wait && (from_task || reduced || in_use(*datum))) {
     try {
-      end_lease(begin_lease(detail::AccessWord(datum, AccessMode::readwrite), SourceLocation{}));
+      end_lease(lend(detail::AccessWord(datum, AccessMode::readwrite), SourceLocation{}));
     } catch (const Error&) {
       // The tasks that used it are over all the same; Runtime::wait() tells of the failure.
     }
@@ -202,6 +296,10 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
       std::erase(Domain::of(*self.context.task).open_reductions, datum);
     }
   }
+  if (virtual_time_ != nullptr) {
+    const auto virtual_lock = lock_virtual_time();
+    virtual_time_->forget_data(*datum);
+  }
   memory::release_all(*datum, *driver_);
   delete datum;
 }
@@ -218,6 +316,7 @@ void TaskEngine::free_retired_data() {
     });
   }
   for (Datum* datum : free) {
+    if (virtual_time_ != nullptr) virtual_time_->forget_data(*datum);
     memory::release_all(*datum, *driver_);
     delete datum;
   }
@@ -248,6 +347,7 @@ Statistics TaskEngine::statistics() const {
     result.executed_by_worker[i + 1] = workers_[i]->executed.load(std::memory_order_relaxed);
   for (ThreadState* s = external_list_.load(std::memory_order_acquire); s != nullptr; s = s->next_external)
     result.executed_by_worker[0] += s->executed.load(std::memory_order_relaxed);
+  if (virtual_time_ != nullptr) result.executed_by_worker = virtual_time_->executed_by_worker();
   for (std::uint64_t count : result.executed_by_worker) result.executed += count;
   result.submitted = replayed_tasks_.load(std::memory_order_relaxed);
   for (const auto& worker : workers_) result.submitted += worker->submitted.load(std::memory_order_relaxed);

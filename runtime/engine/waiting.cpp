@@ -62,6 +62,32 @@ constexpr unsigned kSilentSpins = 384;
 
 }  // namespace
 
+/// Among those whom notify_waiters() wakes, for as long as it lives. After its making the caller looks at its condition once
+/// more, and only then sleeps.
+struct TaskEngine::EventWait {
+  /// @param waiter  Null: not at all.
+  EventWait(TaskEngine& e, ThreadState* waiter, bool apart) : engine(e), self(waiter) {
+    if (self == nullptr) return;
+    std::scoped_lock lock(engine.waiters_mutex_);
+    self->sleeps_apart = apart;
+    engine.waiters_.push_back(self);
+    // Before the last look at `done`: whoever makes it true from now on sees this number. It reads what was written
+    // before by those who did not see it.
+    engine.event_waiters_.fetch_add(1, std::memory_order_acq_rel);
+  }
+  ~EventWait() {
+    if (self == nullptr) return;
+    std::scoped_lock lock(engine.waiters_mutex_);
+    engine.waiters_.erase(std::find(engine.waiters_.begin(), engine.waiters_.end(), self));
+    engine.event_waiters_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  EventWait(const EventWait&) = delete;
+  EventWait& operator=(const EventWait&) = delete;
+
+  TaskEngine& engine;
+  ThreadState* const self;
+};
+
 template <class Predicate>
 TaskHeader* TaskEngine::search(ThreadState& self, bool waits, Predicate&& done) {
   if (self.worker_thread) return search_silently_then_sleep(self, waits, done);
@@ -88,44 +114,26 @@ TaskHeader* TaskEngine::search_silently_then_sleep(ThreadState& self, bool waits
   }
   notify_waiters();
   Seconds nap(0.0);
-  parking_.begin_search();
-  auto found = [&](TaskHeader* task) {
-    if (parking_.end_search() && task != nullptr) parking_.wake_for_work();  // where one task was, there may be more
-    return task;
-  };
+  Search search(parking_, self.parker);
   for (;;) {
     for (unsigned spun = 0; spun < spins_; spun += kLongestPause) {
-      if (done()) return found(nullptr);
-      if (TaskHeader* task = find_work(self)) return found(task);
+      if (done()) return nullptr;
+      search.go_on();
+      if (TaskHeader* task = find_work(self)) return task;
       for (unsigned i = 0; i < kLongestPause; ++i) detail::cpu_relax();
     }
-    if (waits) {
-      std::scoped_lock lock(waiters_mutex_);
-      waiters_.push_back(&self);
-      // Before the last look at `done`: whoever makes it true from now on sees this number. It reads what was written
-      // before by those who did not see it.
-      event_waiters_.fetch_add(1, std::memory_order_acq_rel);
-    }
-    parking_.announce(self.parker);
-    TaskHeader* task = nullptr;
-    const bool over = done();
-    if (!over) task = find_work(self);
-    if (over || task != nullptr) {
-      if (!parking_.unannounce(self.parker)) self.parker.park();  // the token is on its way: it must not be left behind
-    } else if (parking_.wants_sentinel()) {
+    const EventWait wait(*this, waits ? &self : nullptr, false);
+    search.announce();
+    if (done()) return nullptr;
+    if (TaskHeader* task = find_work(self)) return task;
+    if (parking_.wants_sentinel()) {
       // Workers outnumber the processors, and only as many as there are processors are awake. Should their tasks block,
       // the sleepers look for themselves, at longer and longer intervals.
       nap = nap > Seconds(0.0) ? std::min(nap * 2.0, Seconds(0.064)) : Seconds(0.001);
-      if (!self.parker.park(nap) && !parking_.unannounce(self.parker)) self.parker.park();
+      search.sleep(nap);
     } else {
-      self.parker.park();
+      search.sleep();
     }
-    if (waits) {
-      std::scoped_lock lock(waiters_mutex_);
-      waiters_.erase(std::find(waiters_.begin(), waiters_.end(), &self));
-      event_waiters_.fetch_sub(1, std::memory_order_relaxed);
-    }
-    if (over || task != nullptr) return found(task);
   }
 }
 
@@ -135,70 +143,107 @@ void TaskEngine::notify_waiters() {
   if (event_waiters_.load(std::memory_order_relaxed) == 0 && event_waiters_.fetch_add(0, std::memory_order_acq_rel) == 0) return;
   std::scoped_lock lock(waiters_mutex_);
   for (ThreadState* waiter : waiters_) {
-    if (waiter->sleeps_apart.load(std::memory_order_relaxed))
-      waiter->parker.unpark();
+    if (waiter->sleeps_apart)
+      waiter->parker_apart.unpark();
     else
-      parking_.wake(waiter->parker);
+      parking_.wake(waiter->parker, Token::look);
   }
 }
 
 template <class Predicate>
 void TaskEngine::sleep_apart(ThreadState& self, Predicate&& done) {
-  {
-    std::scoped_lock lock(waiters_mutex_);
-    self.sleeps_apart.store(true, std::memory_order_relaxed);
-    waiters_.push_back(&self);
-    event_waiters_.fetch_add(1, std::memory_order_acq_rel);  // before the look at `done`, as in search()
-  }
-  while (!done()) self.parker.park();
-  std::scoped_lock lock(waiters_mutex_);
-  waiters_.erase(std::find(waiters_.begin(), waiters_.end(), &self));
-  event_waiters_.fetch_sub(1, std::memory_order_relaxed);
-  self.sleeps_apart.store(false, std::memory_order_relaxed);
+  const EventWait wait(*this, &self, true);
+  while (!done()) self.parker_apart.park();  // a token that is left over from an earlier wait costs one look
 }
 
 // ------------------------------------------------------------------------------------------------ worker 0
 
-bool TaskEngine::claim_worker_role(ThreadState& self) {
-  if (self.worker_thread || self.context.task != nullptr) return true;
-  SubmissionGuard guard(submission_lock_);
-  if (role_busy_.load(std::memory_order_relaxed)) return role_holder_ == &self;
-  if (role_holder_ != nullptr) role_holder_->context.worker = WorkerId();
-  role_holder_ = &self;
-  role_busy_.store(true, std::memory_order_relaxed);
-  self.context.worker = WorkerId(0);
-  return true;
+/// The role of worker 0, for as long as it lives. A thread that has the role already, further down on its stack, keeps it
+/// afterwards; so does a thread of the engine, and one inside of a task.
+struct TaskEngine::WorkerRole {
+  WorkerRole(TaskEngine& e, ThreadState& s) : engine(e), self(s) {
+    if (self.worker_thread || self.context.task != nullptr || engine.virtual_time_ != nullptr) {
+      held = true;
+      return;
+    }
+    SubmissionGuard guard(engine.submission_lock_);
+    if (engine.role_busy_.load(std::memory_order_relaxed)) {
+      held = engine.role_holder_ == &self;
+      return;
+    }
+    if (engine.role_holder_ != nullptr) engine.role_holder_->context.worker = WorkerId();
+    engine.role_holder_ = &self;
+    engine.role_busy_.store(true, std::memory_order_relaxed);
+    self.context.worker = WorkerId(0);
+    held = claimed = true;
+  }
+  /// Also when a policy throws: the exception is the waiting caller's, the role the next one's.
+  ~WorkerRole() {
+    if (!held) return;
+    if (self.replay_done != 0) engine.flush_replay(self);
+    if (!claimed) return;
+    {
+      SubmissionGuard guard(engine.submission_lock_);
+      engine.role_busy_.store(false, std::memory_order_relaxed);
+    }
+    engine.notify_waiters();  // another application thread may take the role over
+  }
+  WorkerRole(const WorkerRole&) = delete;
+  WorkerRole& operator=(const WorkerRole&) = delete;
+
+  TaskEngine& engine;
+  ThreadState& self;
+  bool held = false;     // the calling thread may act as a worker; false: another one is worker 0
+  bool claimed = false;  // and was not one before
+};
+
+template <class Predicate>
+void TaskEngine::pass_time_until(ThreadState& self, Predicate&& done) {
+  /// While a body waits, its worker is free for others.
+  struct NestedWait {
+    NestedWait(VirtualTime& t, const detail::ExecutionContext& c) : time(t), worker(c.task != nullptr ? c.worker : WorkerId()) {
+      if (worker.valid()) time.begin_nested_wait(worker);
+    }
+    ~NestedWait() {
+      if (worker.valid()) time.end_nested_wait(worker);
+    }
+    NestedWait(const NestedWait&) = delete;
+    NestedWait& operator=(const NestedWait&) = delete;
+    VirtualTime& time;
+    const WorkerId worker;
+  };
+  std::unique_lock lock(virtual_time_->mutex());
+  if (done()) return;
+  const NestedWait nested(*virtual_time_, self.context);
+  for (unsigned waited = 0; !done();) {
+    if (!virtual_time_->stands_still() && (virtual_time_->step(self) || virtual_time_->ask_everyone(self))) {
+      waited = 0;
+      continue;
+    }
+    // Nothing happens by itself any more; another thread of the application may be about to submit something.
+    constexpr unsigned kPatience = 1000;  // looks, of a millisecond each
+    if (external_list_.load(std::memory_order_acquire)->next_external == nullptr || ++waited == kPatience) throw_standstill();
+    lock.unlock();
+    self.parker_apart.park(Seconds(0.001));
+    lock.lock();
+  }
 }
 
-void TaskEngine::release_worker_role(ThreadState& self) {
-  if (self.worker_thread || self.context.task != nullptr) return;
-  bool others_wait = false;
-  {
-    SubmissionGuard guard(submission_lock_);
-    if (role_holder_ == &self) {
-      role_busy_.store(false, std::memory_order_relaxed);
-      others_wait = true;
-    }
-  }
-  if (others_wait) notify_waiters();  // another application thread may take the role over
+void TaskEngine::throw_standstill() {
+  virtual_time_->stand_still();
+  throw Error(detail::message("the run stands still at ", driver_->now().value, " s of virtual time: nothing runs, and no worker that asked '",
+                              config_.scheduler, "' got a task\n", describe_stall()));
 }
 
 template <class Predicate>
 void TaskEngine::help_until(ThreadState& self, unsigned patience, Predicate&& done) {
+  if (virtual_time_ != nullptr) return pass_time_until(self, done);
   while (!done()) {
-    if (!claim_worker_role(self)) {  // another application thread is worker 0 at the moment
+    const WorkerRole role(*this, self);
+    if (!role.held) {
       sleep_apart(self, [&] { return done() || !role_busy_.load(std::memory_order_acquire); });
       continue;
     }
-    // Also when a policy throws: the exception is the waiting caller's, the role the next one's.
-    struct RoleGuard {
-      TaskEngine& engine;
-      ThreadState& self;
-      ~RoleGuard() {
-        if (self.replay_done != 0) engine.flush_replay(self);
-        engine.release_worker_role(self);
-      }
-    } const role{*this, self};
     unsigned run = 0;  // tasks since the last look at `done`
     for (;;) {
       TaskHeader* task = find_work(self);
@@ -217,6 +262,25 @@ void TaskEngine::help_until(ThreadState& self, unsigned patience, Predicate&& do
       if (over) break;
     }
   }
+}
+
+/// Of a wait that has to see its end: something on this thread's stack is referred to, or there is nobody to throw at.
+template <class Predicate>
+void TaskEngine::help_surely_until(ThreadState& self, unsigned patience, Predicate&& done) {
+  while (!done()) try {
+    help_until(self, patience, done);
+  } catch (...) {
+    if (virtual_time_ != nullptr && virtual_time_->stands_still()) throw;
+    policy_threw(self);
+  }
+}
+
+/// Bodies' exceptions end in fail(): this one is the policy's. The next wait() throws it; the policy is asked again, not at
+/// once.
+void TaskEngine::policy_threw(ThreadState& self) {
+  outcomes_.store_error(outcomes_.root_error(), std::current_exception());
+  outcomes_.set(TaskId::kNone, Outcome::failed);
+  self.parker.park(Seconds(0.001));
 }
 
 // ------------------------------------------------------------------------------------------------ conditions
@@ -243,7 +307,8 @@ void TaskEngine::make_room(ThreadState& self) {
   if (submitted - finished < window_) return;
   if (self.context.task != nullptr || self.leases != 0) {
     // What is in flight may be waiting for this very thread: it helps a little, and goes beyond the window if it must.
-    if (self.context.worker.valid())
+    const WorkerRole role(*this, self);
+    if (role.held)
       if (TaskHeader* task = find_work(self)) run_chain(self, task);
     return;
   }
@@ -268,13 +333,14 @@ void TaskEngine::wait_all() {
   close_reductions(self, nullptr);
   help_until(self, kUntilDry, [&] { return drained(); });
   free_retired_data();
+  if (virtual_time_ != nullptr) virtual_time_->end_phase();
   if (outcomes_.any())
     if (std::exception_ptr error = outcomes_.clear()) std::rethrow_exception(error);
 }
 
 void TaskEngine::help_out() {
   close_reductions(thread_state(), nullptr);
-  help_until(thread_state(), kUntilDry, [&] { return drained(); });
+  help_surely_until(thread_state(), kUntilDry, [&] { return drained(); });
 }
 
 void TaskEngine::wait_children(ThreadState& self) {
@@ -331,8 +397,8 @@ void TaskEngine::wait(const Task& task) {
     TaskRecord* signal = signal_task(self, waiter, 0, SourceLocation{}, "wait");
     const detail::SubmitExtras extras{{&task, 1}, {}};
     publish(self, *signal, &extras);
-    help_until(self, 1, [&] { return waiter.state.load(std::memory_order_acquire) != 0; });
-    complete(self, signal, false);
+    help_surely_until(self, 1, [&] { return waiter.state.load(std::memory_order_acquire) != 0; });
+    complete(self, signal, false);  // nothing follows it
     notify_waiters();
   }
   if (std::exception_ptr error = outcomes_.error_of(task.id().value)) std::rethrow_exception(error);
@@ -356,6 +422,11 @@ void TaskEngine::cancel(const Task& task) {
 // ------------------------------------------------------------------------------------------------ leases
 
 namespace {
+
+/// @returns The number of data that the task has acquired, or the thread outside of tasks.
+std::atomic<int>& leases_of(ThreadState& thread, TaskHeader* task) {
+  return task == nullptr ? thread.leases : Domain::of(*task).leases;
+}
 
 void signals_do_not_run(TaskHeader&, const detail::ExecutionContext&) {}
 constexpr detail::TaskType kSignalType{.launch = {&signals_do_not_run, nullptr}};
@@ -381,15 +452,42 @@ void TaskEngine::give_signal(TaskHeader* task, bool poisoned) {
   notify_waiters();
 }
 
+/// Ends a task that stood for a lease, in the thread that held it, or was refused it.
+void TaskEngine::complete_signal(ThreadState& self, TaskHeader* task, bool poisoned) {
+  {
+    const auto virtual_lock = lock_virtual_time();
+    const WorkerRole role(*this, self);  // its successors become ready on behalf of worker 0, or of no worker
+    if (TaskHeader* next = complete(self, task, poisoned)) hand_to_policy(self, next);
+    if (self.deferred != nullptr) complete_deferred(self);
+  }
+  notify_waiters();
+}
+
 detail::Lease TaskEngine::begin_lease(detail::AccessWord access, SourceLocation where) {
+  if (!executes() && access.data() != nullptr) {
+    const Datum& datum = graph::datum_of(access);
+    if (!datum.lent)
+      throw MisuseError(detail::message("acquire: ", datum.label(), " is Mitra's own, and has no memory in virtual time, where "
+                                        "bodies do not run; ask rt.executes() before, or set execute (MITRA_EXECUTE=1)"));
+    if (datum.written && access.mode() != AccessMode::write)
+      throw MisuseError(detail::message("acquire: ", datum.label(), " was written by tasks in virtual time, where bodies do not run: "
+                                        "its value was never computed; ask rt.executes() before, or set execute (MITRA_EXECUTE=1)"));
+  }
+  return lend(access, where);
+}
+
+detail::Lease TaskEngine::lend(detail::AccessWord access, SourceLocation where) {
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) throw MisuseError("acquire() while a graph is being recorded: nothing runs before its replay");
   if (access.data() == nullptr) throw MisuseError("acquire: the handle has no datum: it is empty or was moved from");
   Datum& datum = graph::datum_of(access);
-  for (const HeldDatum& held : self.held)
-    if (held.datum == &datum && (!reads_only(held.mode) || !reads_only(access.mode())))
-      throw MisuseError(detail::message("acquire: this thread holds a guard on ", datum.label(), " already, with ",
-                                        to_string(held.mode), "(): it would wait for itself; release that guard first"));
+  {
+    detail::SpinGuard guard(self.held_lock);
+    for (const HeldDatum& held : self.held)
+      if (held.datum == &datum && (!reads_only(held.mode) || !reads_only(access.mode())))
+        throw MisuseError(detail::message("acquire: this thread holds a guard on ", datum.label(), " already, with ",
+                                          to_string(held.mode), "(): it would wait for itself; release that guard first"));
+  }
   Waiter waiter;
   TaskRecord* task = signal_task(self, waiter, 1, where, "acquire");
   task->access_words()[0] = access;
@@ -400,37 +498,38 @@ detail::Lease TaskEngine::begin_lease(detail::AccessWord access, SourceLocation 
     throw;
   }
   const std::uint64_t id = publish(self, *task, nullptr).id().value;
-  help_until(self, 1, [&] { return waiter.state.load(std::memory_order_acquire) != 0; });
+  help_surely_until(self, 1, [&] { return waiter.state.load(std::memory_order_acquire) != 0; });
   if (waiter.state.load(std::memory_order_relaxed) == 2) {
     const std::exception_ptr error = outcomes_.error_of(id);
-    complete(self, task, true);
-    if (self.deferred != nullptr) complete_deferred(self);
+    complete_signal(self, task, true);
     if (error) std::rethrow_exception(error);
     throw MisuseError(detail::message("acquire: ", graph::datum_of(access).label(), " was to be written by a cancelled task"));
   }
-  self.held.push_back({&datum, access.mode()});
-  if (self.context.task == nullptr)
-    ++self.leases;
-  else
-    ++Domain::of(*self.context.task).leases;
-  return {task, TaskId(id), memory::home_address(graph::datum_of(access), *driver_)};
+  void* address = nullptr;
+  try {
+    address = executes() ? memory::home_address(datum, *driver_) : datum.host;
+    detail::SpinGuard guard(self.held_lock);
+    self.held.push_back({&datum, access.mode()});
+  } catch (...) {
+    complete_signal(self, task, false);
+    throw;
+  }
+  leases_of(self, self.context.task).fetch_add(1, std::memory_order_relaxed);
+  return {task, TaskId(id), address, &self};
 }
 
 void TaskEngine::end_lease(const detail::Lease& lease) noexcept {
-  ThreadState& self = thread_state();
-  Datum& datum = graph::datum_of(lease.task->access_words()[0]);
-  const auto held = std::find_if(self.held.begin(), self.held.end(), [&](const HeldDatum& h) { return h.datum == &datum; });
-  if (held != self.held.end()) self.held.erase(held);
-  if (self.context.task == nullptr)
-    --self.leases;
-  else
-    --Domain::of(*self.context.task).leases;
-  bool in_role = true;
-  if (!self.worker_thread && self.context.task == nullptr) in_role = claim_worker_role(self);
-  if (TaskHeader* next = complete(self, lease.task, false)) hand_to_policy(self, next);
-  if (self.deferred != nullptr) complete_deferred(self);
-  if (in_role) release_worker_role(self);
-  notify_waiters();
+  auto& holder = *static_cast<ThreadState*>(lease.holder);
+  const detail::AccessWord access = lease.task->access_words()[0];
+  {
+    detail::SpinGuard guard(holder.held_lock);
+    holder.held.erase(std::find_if(holder.held.begin(), holder.held.end(), [&](const HeldDatum& h) {
+      return h.datum == &graph::datum_of(access) && h.mode == access.mode();
+    }));
+  }
+  // The task that acquired has not completed: the lease is a child of it.
+  leases_of(holder, lease.task->parent).fetch_sub(1, std::memory_order_relaxed);
+  complete_signal(thread_state(), lease.task, false);
 }
 
 // ------------------------------------------------------------------------------------------------ worker threads
@@ -452,11 +551,7 @@ void TaskEngine::worker_main(ThreadState& self) {
       hold_off(self);
     }
   } catch (...) {
-    // Bodies' exceptions end in fail(): this one is the policy's. The next wait() throws it; the policy is asked again,
-    // not at once.
-    outcomes_.store_error(outcomes_.root_error(), std::current_exception());
-    outcomes_.set(TaskId::kNone, Outcome::failed);
-    self.parker.park(Seconds(0.001));
+    policy_threw(self);
   }
 }
 

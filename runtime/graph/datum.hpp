@@ -103,6 +103,7 @@ struct Datum : detail::DataHeader, std::enable_shared_from_this<Datum> {
   std::uint64_t engine_serial = 0;
   bool allocated_by_mitra = false;  ///< `host` is the engine's.
   bool lent = false;                ///< `host` was given by the application.
+  bool written = false;             ///< By a task whose body did not run: its memory does not hold its value.
   std::uint64_t registered_in = TaskId::kNone;  ///< The task in whose body it was registered: its children may use it.
 
   /// The reduce operations that were ever used on it; an access word holds the number. Appended under the submission lock.

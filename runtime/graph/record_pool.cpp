@@ -33,7 +33,7 @@ void RecordPool::give_overflow(OverflowBlock* chain) noexcept {
 
 std::size_t RecordPool::bytes() const {
   std::scoped_lock lock(mutex_);
-  return chunks_.size() * kChunkBytes + overflow_.size() * sizeof(OverflowBlock);
+  return chunks_.size() * (kChunkBytes + kRecordsPerChunk * beside_bytes_) + overflow_.size() * sizeof(OverflowBlock);
 }
 
 void RecordPool::refill(RecordCache& cache) {
@@ -44,6 +44,8 @@ void RecordPool::refill(RecordCache& cache) {
     auto* chunk = static_cast<std::byte*>(::operator new(kChunkBytes, std::align_val_t(kChunkBytes)));
     chunks_.push_back(chunk);
     MITRA_CHECK(reinterpret_cast<std::uint64_t>(chunk) >> 48 == 0, "an address has more than 48 bits");
+    beside_.push_back(std::make_unique<std::byte[]>(kRecordsPerChunk * beside_bytes_));
+    ::new (chunk) ChunkHeader{beside_.back().get()};
     for (std::size_t i = kRecordsPerChunk; i-- > 0;) {  // handed out in order of address
       auto* record = ::new (chunk + kChunkHeader + i * sizeof(TaskRecord)) TaskRecord;
       record->successors.store(detail::kClosed, std::memory_order_relaxed);

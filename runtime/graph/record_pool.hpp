@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -51,6 +52,8 @@ class RecordPool {
   /// @param chain  Linked through next_block.
   void give_overflow(OverflowBlock* chain) noexcept;
 
+  /// Every record gets so many bytes beside it, for an engine that keeps more of a task. @pre no record was taken yet
+  void keep_beside(std::size_t bytes) { beside_bytes_ = bytes; }
   std::size_t bytes() const;
   /// Calls f(TaskRecord&) for every record that ever was: the watchdog's way to the tasks in flight.
   template <class F>
@@ -68,6 +71,8 @@ class RecordPool {
   mutable std::mutex mutex_;
   std::vector<TaskRecord*> free_;
   std::vector<std::byte*> chunks_;
+  std::vector<std::unique_ptr<std::byte[]>> beside_;
+  std::size_t beside_bytes_ = 0;
   OverflowBlock* free_overflow_ = nullptr;
   std::vector<OverflowBlock*> overflow_;  // all that were ever made
 };

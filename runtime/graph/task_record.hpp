@@ -44,6 +44,19 @@ inline constexpr std::size_t kChunkBytes = 65536;
 inline constexpr std::size_t kChunkHeader = 64;
 inline constexpr std::size_t kRecordsPerChunk = (kChunkBytes - kChunkHeader) / sizeof(TaskRecord);
 
+struct ChunkHeader {
+  std::byte* beside;  ///< What an engine keeps of each record beside it, by the record's place in the chunk.
+};
+static_assert(sizeof(ChunkHeader) <= kChunkHeader);
+
+/// @returns The record's own T of what RecordPool::keep_beside(sizeof(T)) asked for.
+template <class T>
+T& beside(const TaskHeader& record) {
+  const auto address = reinterpret_cast<std::uint64_t>(&record);
+  const std::uint64_t chunk = address & ~std::uint64_t{kChunkBytes - 1};
+  return reinterpret_cast<T*>(reinterpret_cast<const ChunkHeader*>(chunk)->beside)[(address - chunk - kChunkHeader) / sizeof(TaskRecord)];
+}
+
 inline TaskHeader* owner_of(std::uint64_t slot) {
   if (slot & detail::kOverflow) return reinterpret_cast<OverflowBlock*>(slot & ~std::uint64_t{63})->owner;
   const std::uint64_t chunk = slot & ~std::uint64_t{kChunkBytes - 1};

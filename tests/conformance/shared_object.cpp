@@ -1,11 +1,15 @@
 // Policies in shared objects: found, checked, parameterised, and run by a Runtime like those of the library.
 #include <atomic>
+#include <chrono>
+#include <memory>
 #include <mitra/mitra.hpp>
 #include <mitra/registry.hpp>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/gate.hpp"
 
 using namespace mitra;
 using test::contains;
@@ -66,6 +70,60 @@ TEST_CASE("a policy that throws while it works fails the wait, not the process")
     CHECK_THROWS_WITH(rt.wait(), contains("tired"));
     CHECK_NOTHROW(rt.wait());
     CHECK(ran == 20);
+  }
+}
+
+TEST_CASE("a policy that throws while a task or a datum is waited for fails the next wait of the Runtime") {
+  for (const unsigned workers : {1U, 3U}) {
+    INFO(workers << " workers");
+    Config config;
+    config.workers = workers;
+    config.scheduler = MITRA_TEST_PLUGIN_DIR "/libthrows_at_work.so:throws_at_work";
+    for (const bool acquires : {false, true}) {
+      Runtime rt(config);
+      int sum = 0;
+      auto n = rt.data(sum, "sum");
+      Task last;
+      for (int i = 0; i < 20; ++i) last = rt.submit("add", [](int& v) { ++v; }, n.readwrite());
+      for (int i = 0; i < 20; ++i) rt.submit("independent", [] {});
+      if (acquires)
+        CHECK_NOTHROW(rt.acquire(n.read()));
+      else
+        CHECK_NOTHROW(last.wait());
+      CHECK(sum == 20);
+      CHECK_THROWS_WITH(rt.wait(), contains("tired"));
+      CHECK_NOTHROW(rt.wait());
+    }
+  }
+}
+
+TEST_CASE("a Runtime whose policy throws ends after its tasks") {
+  Config config;
+  config.workers = 1;
+  config.scheduler = MITRA_TEST_PLUGIN_DIR "/libthrows_at_work.so:throws_at_work";
+  int ran = 0;
+  {
+    Runtime rt(config);
+    for (int i = 0; i < 20; ++i) rt.submit("task", [&] { ++ran; });
+  }
+  CHECK(ran == 20);
+}
+
+TEST_CASE("a policy that throws at workers who find nothing does not keep them asleep afterwards") {
+  for (const unsigned workers : {2U, 4U}) {
+    INFO(workers << " workers");
+    Config config;
+    config.workers = workers;
+    config.scheduler = MITRA_TEST_PLUGIN_DIR "/libthrows_when_idle.so:throws_when_idle";
+    Runtime rt(config);
+    std::this_thread::sleep_for(std::chrono::milliseconds(400));  // it throws about once in a millisecond
+    for (int i = 0; i < 20; ++i) {
+      const auto gate = std::make_shared<test::Gate>();
+      rt.submit("unattended", [gate] { gate->open(); });
+      REQUIRE_NOTHROW(gate->pass());
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));  // the workers go to sleep
+    }
+    CHECK_THROWS_WITH(rt.wait(), contains("bored"));
   }
 }
 

@@ -84,7 +84,7 @@ void expect_as_new(Runtime& rt, std::uint64_t seed) {
 }  // namespace
 
 TEST_CASE("failures cancel exactly what follows them") {
-  in_every_setting(10, [](Runtime& rt, std::uint64_t seed) {
+  in_every_setting(40, [](Runtime& rt, std::uint64_t seed) {
     expect_well(rt, random_program(seed, {.failing = 0.05}), problems_of_all);
     expect_well(rt, random_program(seed, {.failing = 0.05}), problems_of_each);
     expect_as_new(rt, seed);
@@ -92,7 +92,7 @@ TEST_CASE("failures cancel exactly what follows them") {
 }
 
 TEST_CASE("cancellations cancel exactly what follows them") {
-  in_every_setting(6, [](Runtime& rt, std::uint64_t seed) {
+  in_every_setting(25, [](Runtime& rt, std::uint64_t seed) {
     if (rt.config().window != 0) return;  // a full window makes this thread work, and no task may start yet
     expect_well(rt, random_program(seed, {.cancelled = 0.05}), problems_of_all);
     expect_well(rt, random_program(seed, {.cancelled = 0.05}), problems_of_each);
@@ -101,7 +101,7 @@ TEST_CASE("cancellations cancel exactly what follows them") {
 }
 
 TEST_CASE("failures and cancellations together cancel exactly what follows them") {
-  in_every_setting(4, [](Runtime& rt, std::uint64_t seed) {
+  in_every_setting(15, [](Runtime& rt, std::uint64_t seed) {
     if (rt.config().window != 0) return;
     expect_well(rt, random_program(seed, {.failing = 0.04, .cancelled = 0.04}), problems_of_all);
     expect_as_new(rt, seed);

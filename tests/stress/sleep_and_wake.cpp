@@ -5,11 +5,11 @@
 #include <memory>
 #include <mitra/mitra.hpp>
 #include <mitra/registry.hpp>
-#include <optional>
 #include <thread>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/gate.hpp"
 #include "support/random.hpp"
 #include "support/runtimes.hpp"
 #include "support/scale.hpp"
@@ -125,6 +125,28 @@ TEST_CASE("several threads submit one task and wait, many times") {
       });
     for (std::thread& t : threads) t.join();
     CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("after many threads have waited at once, workers still wake for a task that nobody waits for") {
+  const std::size_t rounds = scaled(300);
+  for (const unsigned workers : {2U, 3U, 8U}) {
+    Runtime rt(with_workers(workers));
+    for (std::size_t i = 0; i < rounds; ++i) {
+      std::vector<std::thread> threads;
+      for (int t = 0; t < 12; ++t)
+        threads.emplace_back([&] {
+          for (int k = 0; k < 40; ++k) {
+            rt.submit("one", [] {}).wait();
+            if (k % 10 == 0) rt.wait();
+          }
+        });
+      for (std::thread& t : threads) t.join();
+      const auto gate = std::make_shared<test::Gate>();
+      rt.submit("unattended", [gate] { gate->open(); });
+      REQUIRE_NOTHROW(gate->pass());
+      rt.wait();
+    }
   }
 }
 

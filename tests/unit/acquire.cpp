@@ -1,6 +1,8 @@
 // Data lent to code that is not a task, in order with the tasks.
 #include <atomic>
+#include <memory>
 #include <mitra/mitra.hpp>
+#include <mutex>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -184,4 +186,118 @@ TEST_CASE("threads acquire the same datum one after the other") {
   rt.wait();
   CHECK(number == 800);
   CHECK(overlaps == 0);
+}
+
+TEST_CASE("a guard may be released by another thread, and counts for the one that acquired it until then") {
+  for (const unsigned workers : {1U, 2U, 8U}) {
+    Runtime rt(with_workers(workers));
+    int number = 0;
+    auto n = rt.data(number, "n");
+    for (int i = 0; i < 20; ++i) {
+      auto guard = std::make_unique<decltype(rt.acquire(n.readwrite()))>(rt.acquire(n.readwrite()));
+      rt.submit("add", [](int& v) { ++v; }, n.readwrite());
+      CHECK_THROWS_AS(rt.wait(), MisuseError);
+      std::thread([&rt, guard = std::move(guard)]() mutable {
+        guard->view() += 10;
+        guard.reset();
+        CHECK_NOTHROW(rt.wait());  // this thread has acquired nothing, and gives back no more than it took
+      }).join();
+      CHECK_NOTHROW(rt.wait());
+      CHECK(number == 11 * (i + 1));
+      CHECK_NOTHROW(rt.acquire(n.readwrite()));
+    }
+  }
+}
+
+TEST_CASE("a guard that a task acquires may be released by the application after the body's end") {
+  for (const unsigned workers : {1U, 2U, 8U}) {
+    Runtime rt(with_workers(workers));
+    int number = 0, seen = 0;
+    auto n = rt.data(number, "n");
+    using Guard = decltype(rt.acquire(n.readwrite()));
+    for (int i = 0; i < 20; ++i) {
+      std::unique_ptr<Guard> guard;
+      test::Gate begun;
+      const Task parent = rt.submit("parent", [&](int&) {
+        guard = std::make_unique<Guard>(rt.acquire(n.readwrite()));
+        rt.submit("child", [](int& v) { v += 100; }, n.readwrite());
+        begun.open();
+      }, n.readwrite());
+      rt.submit("after", [&seen](const int& v) { seen = v; }, n.read());
+      if (workers == 1) rt.submit("unrelated", [] {}).wait();  // this thread is the only one to run the parent
+      begun.pass();
+      CHECK(parent.status() == TaskStatus::pending);  // the loan is a child of it
+      guard->view() += 1;
+      guard.reset();
+      CHECK_NOTHROW(rt.wait());
+      CHECK(seen == 101 * (i + 1));
+      CHECK_NOTHROW(rt.acquire(n.readwrite()));
+    }
+  }
+}
+
+TEST_CASE("a guard of the application may be released inside of a task") {
+  for (const unsigned workers : {1U, 2U, 8U}) {
+    Runtime rt(with_workers(workers));
+    int number = 0;
+    auto n = rt.data(number, "n");
+    using Guard = decltype(rt.acquire(n.readwrite()));
+    for (int i = 0; i < 20; ++i) {
+      std::unique_ptr<Guard> guard = std::make_unique<Guard>(rt.acquire(n.readwrite()));
+      rt.submit("blocked", [](int& v) { ++v; }, n.readwrite());
+      rt.submit("release", [&rt, held = std::move(guard)]() mutable {
+        held.reset();
+        rt.submit("child", [] {});
+        rt.wait();  // the task itself has acquired nothing
+      });
+      std::thread([&rt] { rt.wait(); }).join();
+      CHECK_NOTHROW(rt.wait());
+      CHECK(number == i + 1);
+    }
+  }
+}
+
+TEST_CASE("threads hand guards to each other while all of them submit and wait") {
+  for (const unsigned workers : {1U, 2U, 8U}) {
+    Runtime rt(with_workers(workers));
+    constexpr int kThreads = 4, kRounds = 50;
+    std::vector<long> numbers(kThreads, 0);
+    std::vector<Object<long>> data;
+    for (long& number : numbers) data.push_back(rt.data(number, "number"));
+    using Guard = decltype(rt.acquire(data[0].readwrite()));
+    std::mutex mutex;
+    std::vector<std::unique_ptr<Guard>> on_their_way;
+    std::vector<std::thread> threads;
+    for (std::size_t t = 0; t < kThreads; ++t)
+      threads.emplace_back([&, t] {
+        for (int i = 0; i < kRounds; ++i) {
+          rt.submit("add", [](long& v) { ++v; }, data[t].readwrite());
+          auto mine = std::make_unique<Guard>(rt.acquire(data[t].readwrite()));
+          std::unique_ptr<Guard> other;
+          {
+            const std::lock_guard lock(mutex);
+            if (!on_their_way.empty()) other = std::move(on_their_way.back()), on_their_way.pop_back();
+            on_their_way.push_back(std::move(mine));
+          }
+          if (other != nullptr) other->view() += 1000;
+          other.reset();
+          while (true) {  // until somebody has released this thread's guard, itself at last
+            {
+              const std::lock_guard lock(mutex);
+              if (!on_their_way.empty()) other = std::move(on_their_way.front()), on_their_way.erase(on_their_way.begin());
+            }
+            if (other != nullptr) other->view() += 1000;
+            other.reset();
+            try {
+              rt.submit("one", [] {}).wait();
+              break;
+            } catch (const MisuseError&) {  // its guard is still in somebody's hands
+            }
+          }
+        }
+      });
+    for (std::thread& thread : threads) thread.join();
+    CHECK_NOTHROW(rt.wait());
+    for (const long number : numbers) CHECK(number == 1001L * kRounds);
+  }
 }

@@ -15,7 +15,7 @@ using test::Variable;
 TEST_CASE("without variables the environment gives the defaults") {
   const Variable none[] = {{"MITRA_WORKERS", nullptr}, {"MITRA_SCHEDULER", nullptr}, {"MITRA_WINDOW", nullptr},
                            {"MITRA_SEED", nullptr},    {"MITRA_BIND", nullptr},      {"MITRA_WATCHDOG", nullptr},
-                           {"MITRA_BACKEND", nullptr}, {"MITRA_TEST_SEED", nullptr}, {"MITRA_TEST_SEEDS", nullptr},
+                           {"MITRA_BACKEND", nullptr}, {"MITRA_RECORD_GRAPH", nullptr}, {"MITRA_TEST_SEED", nullptr}, {"MITRA_TEST_SEEDS", nullptr},
                            {"MITRA_TEST_SCALE", nullptr}};
   const Config config = Config::from_environment();
   CHECK(config.backend == "native");
@@ -25,12 +25,13 @@ TEST_CASE("without variables the environment gives the defaults") {
   CHECK(config.seed == 1);
   CHECK(config.bind);
   CHECK(config.watchdog == Seconds(0.0));
+  CHECK(config.record_graph.empty());
 }
 
 TEST_CASE("each variable sets its option") {
   const Variable set[] = {{"MITRA_WORKERS", "3"},  {"MITRA_SCHEDULER", "eager"}, {"MITRA_WINDOW", "123"},
                           {"MITRA_SEED", "18446744073709551615"}, {"MITRA_BIND", "0"}, {"MITRA_WATCHDOG", "2.5"},
-                          {"MITRA_BACKEND", "native"}};
+                          {"MITRA_BACKEND", "native"}, {"MITRA_RECORD_GRAPH", "run.mgraph"}};
   const Config config = Config::from_environment();
   CHECK(config.workers == 3);
   CHECK(config.scheduler == "eager");
@@ -38,6 +39,7 @@ TEST_CASE("each variable sets its option") {
   CHECK(config.seed == 18446744073709551615U);
   CHECK_FALSE(config.bind);
   CHECK(config.watchdog == Seconds(2.5));
+  CHECK(config.record_graph == "run.mgraph");
   CHECK(config.backend == "native");
 }
 

@@ -278,6 +278,56 @@ TEST_CASE("a parent that lets its children's failure through fails with it") {
   CHECK_FALSE(passed);
 }
 
+TEST_CASE("wait() tells of the child that failed, whether its parents waited for it or not") {
+  for (const int waiting : {0, 1, 2, 3}) {
+    INFO("waiting " << waiting);
+    Runtime rt(with_workers(2));
+    const Task grandparent = rt.submit("grandparent", [&] {
+      rt.submit("parent", [&] {
+        const Task child = rt.submit("child", [] { fail("broken child"); });
+        if (waiting & 1) child.wait();
+      });
+      if (waiting & 2) rt.wait();
+    });
+    const TaskError of_task = failure_of([&] { grandparent.wait(); });
+    CHECK(of_task.name == "child");
+    CHECK(grandparent.status() == TaskStatus::failed);
+    const TaskError error = failure_of([&] { rt.wait(); });
+    CHECK(error.name == "child");
+    CHECK(std::string(error.what()).find("parent") == std::string::npos);
+    CHECK_THROWS_WITH(std::rethrow_exception(error.cause), "broken child");
+  }
+}
+
+TEST_CASE("a parent that throws something of its own about a failed child is told of itself") {
+  Runtime rt(with_workers(2));
+  rt.submit("parent", [&] {
+    rt.submit("child", [] { fail("broken child"); });
+    try {
+      rt.wait();
+    } catch (const TaskError& error) {
+      fail("no result");
+    }
+  });
+  const TaskError error = failure_of([&] { rt.wait(); });
+  CHECK(error.name == "parent");
+  CHECK_THAT(error.what(), contains("no result"));
+}
+
+TEST_CASE("a body that throws another Runtime's TaskError has thrown something of its own") {
+  Runtime rt(with_workers(2)), other(with_workers(2));
+  for (const bool ids_meet : {true, false}) {
+    if (!ids_meet) other.submit("one more", [] {});
+    rt.submit("outer", [&] {
+      other.submit("inner", [] { fail("broken inner"); });
+      other.wait();
+    });
+    const TaskError error = failure_of([&] { rt.wait(); });
+    CHECK(error.name == "outer");
+    CHECK_THAT(error.what(), contains("inner") && contains("broken inner"));
+  }
+}
+
 TEST_CASE("a parent that throws still has its children run") {
   Runtime rt(with_workers(2));
   std::atomic<int> children{0};

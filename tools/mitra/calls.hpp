@@ -9,7 +9,10 @@
 namespace mitra::tool {
 
 std::unique_ptr<Call> run_call();
+std::unique_ptr<Call> simulate_call();
 std::unique_ptr<Call> machine_call();
+std::unique_ptr<Call> models_call();
+std::unique_ptr<Call> calibrate_call();
 std::unique_ptr<Call> schedulers_call();
 std::unique_ptr<Call> workloads_call();
 std::unique_ptr<Call> bench_overhead_call();

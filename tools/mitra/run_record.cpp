@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <charconv>
+#include <cstdio>
 
 #include "quartiles.hpp"
 
@@ -29,6 +30,35 @@ Json nulls(std::initializer_list<const char*> keys) {
   return object;
 }
 
+Json bounds_json(const Bounds& bounds, std::optional<double> gap) {
+  return Json::object({{"critical_path_s", bounds.critical_path.value},
+                       {"area_s", bounds.area.value},
+                       {"mixed_s", bounds.mixed.value},
+                       {"best_s", bounds.best.value},
+                       {"gap", gap},
+                       {"energy_j", bounds.energy > Joules(0.0) ? Json(bounds.energy.value) : Json()}});
+}
+
+Json energy_json(const SimulationReport& report) {
+  const auto& energy = report.energy;
+  Json components = Json::object({});
+  for (const auto& [name, joules] : energy.components) components.set(name, joules.value);
+  return Json::object({{"total_j", energy.total.value},
+                       {"source", "model"},
+                       {"average_w", (energy.total / report.makespan).value},
+                       {"peak_w", energy.peak.value},
+                       {"edp_js", energy.total.value * report.makespan.value},
+                       {"by_component", components},
+                       {"power_cap_w", nullptr},
+                       {"cap_violation_s", nullptr}});
+}
+
+std::string hexadecimal(std::uint64_t value) {
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(value));
+  return digits;
+}
+
 }  // namespace
 
 Bytes peak_rss() {
@@ -49,6 +79,23 @@ Json RunRecord::json() const {
 
   Json memory =
       nulls({"bytes_to_device", "bytes_from_device", "bytes_peer", "evictions", "peak_bytes", "peak_rss_bytes"});
+  Json decisions = nulls({"count", "mean_ns", "max_ns"});
+  if (simulation) {
+    const auto& moved = simulation->memory;
+    Json peak = Json::object({});
+    for (const auto& [name, bytes] : moved.peak) peak.set(name, bytes.value);
+    memory = Json::object({{"bytes_to_device", moved.to_device.value},
+                           {"bytes_from_device", moved.from_device.value},
+                           {"bytes_peer", moved.between_devices.value},
+                           {"bytes_network", moved.network.value},
+                           {"transfers", moved.transfers},
+                           {"evictions", moved.evictions},
+                           {"peak_bytes", peak},
+                           {"peak_rss_bytes", nullptr}});
+    decisions = Json::object({{"count", simulation->decisions.count},
+                              {"mean_ns", simulation->decisions.mean_ns},
+                              {"max_ns", simulation->decisions.max_ns}});
+  }
   if (peak_rss) memory.set("peak_rss_bytes", peak_rss->value);
 
   return Json::object({
@@ -69,13 +116,15 @@ Json RunRecord::json() const {
       {"wall_s", wall.value},
       {"residual", residual},
       {"verified", verified},
-      {"bounds", nulls({"critical_path_s", "area_s", "mixed_s", "best_s", "gap", "energy_j"})},
+      {"bounds", bounds ? bounds_json(*bounds, gap())
+                        : nulls({"critical_path_s", "area_s", "mixed_s", "best_s", "gap", "energy_j"})},
       {"energy",
-       nulls({"total_j", "source", "average_w", "peak_w", "edp_js", "by_component", "power_cap_w", "cap_violation_s"})},
+       knows_energy() ? energy_json(*simulation)
+       : nulls({"total_j", "source", "average_w", "peak_w", "edp_js", "by_component", "power_cap_w", "cap_violation_s"})},
       {"memory", memory},
       {"worker_classes", classes},
-      {"decisions", nulls({"count", "mean_ns", "max_ns"})},
-      {"schedule_digest", nullptr},
+      {"decisions", decisions},
+      {"schedule_digest", simulation ? Json(hexadecimal(simulation->schedule_digest)) : Json()},
       {"repetitions", Json::object({{"count", makespans.size()},
                                     {"makespan_s", makespans.empty() ? Json() : Quartiles::of(makespans).json()}})},
   });

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <mitra/simulation_report.hpp>
 #include <mitra/types.hpp>
 
 #include "json.hpp"
@@ -34,8 +35,16 @@ struct RunRecord {
   std::optional<Bytes> peak_rss;
   std::vector<WorkerClassRecord> worker_classes;
   std::vector<Seconds> repetitions;  ///< Makespan of each.
+  std::optional<SimulationReport> simulation;
+  std::optional<Bounds> bounds;
 
   double gflops() const { return flops / makespan.value / 1e9; }
+  /// How far the makespan is above what is proven to be needed; 0.1: by 10 %.
+  std::optional<double> gap() const {
+    if (!bounds || bounds->best <= Seconds(0.0)) return std::nullopt;
+    return makespan / bounds->best - 1.0;
+  }
+  bool knows_energy() const { return simulation && simulation->energy.known && makespan > Seconds(0.0); }
   double tasks_per_second() const { return static_cast<double>(tasks) / makespan.value; }
   Json json() const;
 };

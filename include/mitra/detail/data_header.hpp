@@ -31,6 +31,8 @@ struct alignas(64) DataHeader {
   void* host = nullptr;      ///< Address for host workers; null: allocated at first use, by Engine::address.
   Shape shape;
   Engine* engine = nullptr;  ///< The owner; null once its Runtime has ended.
+  std::uint32_t shape_number = 0;  ///< In virtual time: equal for equal shapes.
+  std::uint32_t replicas = 0;      ///< The memory manager's number of it; 0: it has none.
 };
 static_assert(sizeof(DataHeader) == 64);
 

@@ -34,6 +34,7 @@ struct GraphStorage {
   std::vector<std::shared_ptr<DataHeader>> data;      ///< Kept alive by the graph.
   TaskHeader anchor{};  ///< The nodes' parent: its block is the address of this graph.
 
+  std::unique_ptr<std::byte[]> beside;  ///< What an engine keeps of each node.
   Task last_replay;                   ///< Under the engine's replay-order lock.
   std::atomic<bool> poisoned{false};  ///< A node of this replay failed, and successors are marked in `cancelled`.
   std::atomic<bool> failed{false};    ///< The same, until the replay's end has been told.

@@ -9,7 +9,9 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
+#include <mitra/any_accesses.hpp>
 #include <mitra/codelet.hpp>
 #include <mitra/data.hpp>
 #include <mitra/engine.hpp>
@@ -46,14 +48,21 @@ namespace detail {
 
 // ---------------------------------------------------------------- views of accesses
 
-template <class Kind, AccessMode Mode>
-decltype(auto) view_of(const ExecutionContext& context, std::size_t index) {
+/// @param is_private  Reduce or scratch: the task has a copy of its own.
+inline void* address_of(const ExecutionContext& context, std::size_t index, bool is_private) {
   DataHeader* data = context.task->access_words()[index].data();
-  constexpr bool is_private = Mode == AccessMode::reduce || Mode == AccessMode::scratch;
   // Acquire: a concurrent reader may allocate the datum right now, and then this address is its first.
   void* address = std::atomic_ref(data->host).load(std::memory_order_acquire);
   if (is_private || address == nullptr || context.node.value != 0) [[unlikely]]
     address = context.engine->address(context, index);
+  return address;
+}
+
+template <class Kind, AccessMode Mode>
+decltype(auto) view_of(const ExecutionContext& context, std::size_t index) {
+  DataHeader* data = context.task->access_words()[index].data();
+  constexpr bool is_private = Mode == AccessMode::reduce || Mode == AccessMode::scratch;
+  void* address = address_of(context, index, is_private);
   if constexpr (reads_only(Mode)) {
     return Kind::make_const(address, data->shape);
   } else if constexpr (is_private) {
@@ -91,6 +100,13 @@ struct Argument<AccessList<Kind, Mode>> {
   static Views<Kind, Mode> pass(const stored& range, const ExecutionContext& context) {
     return {context, range.first, range.count};
   }
+};
+
+template <>
+struct Argument<AnyAccesses> {
+  static constexpr bool is_access = false, is_list = true, gives_parameter = true;
+  using stored = ListRange;
+  static AnyViews pass(const stored& range, const ExecutionContext& context) { return {context, range.first, range.count}; }
 };
 
 /// Stored in place of an access, whose index is known at compile time. Distinct types take no room in a tuple.
@@ -134,6 +150,8 @@ template <class Kind> struct GivenRead { using type = typename Kind::const_view;
 template <class Kind> struct GivenWrite { using type = typename Kind::view; };
 template <class Kind, AccessMode Mode> struct GivenViews { using type = Views<Kind, Mode>; };
 
+struct GivenAnyViews { using type = AnyViews; };
+
 template <class Arg> struct GivenOf { using type = TypeList<GivenValue<Arg>>; };
 template <class T> struct GivenOf<Parameter<T>> { using type = TypeList<GivenValue<T>>; };
 template <class Kind, AccessMode Mode> struct GivenOf<Access<Kind, Mode>> {
@@ -142,6 +160,7 @@ template <class Kind, AccessMode Mode> struct GivenOf<Access<Kind, Mode>> {
 template <AccessMode Mode> struct GivenOf<Access<TokenKind, Mode>> { using type = TypeList<>; };
 template <class Kind, AccessMode Mode> struct GivenOf<AccessList<Kind, Mode>> { using type = TypeList<GivenViews<Kind, Mode>>; };
 template <AccessMode Mode> struct GivenOf<AccessList<TokenKind, Mode>> { using type = TypeList<>; };
+template <> struct GivenOf<AnyAccesses> { using type = TypeList<GivenAnyViews>; };
 
 template <class... Args> struct GivenList { using type = TypeList<>; };
 template <class Arg, class... Args> struct GivenList<Arg, Args...> {
@@ -315,6 +334,7 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
       .launch = {cpu_launch(), hip_launch()},
       .destroy = !on_heap && std::is_trivially_destructible_v<Closure> ? nullptr : &destroy,
       .cost = cost_function(),
+      .modelled = Body::hip_modelled ? 2 : 0,
   };
 
   template <class... Given>
@@ -322,6 +342,14 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
                      std::span<const Task> after, Body&& body, Given&&... args) {
     std::size_t total = static_accesses;
     if constexpr ((Argument<Args>::is_list || ...)) total += (list_size(args) + ...);
+    constexpr bool any = (std::is_same_v<Args, AnyAccesses> || ...);
+    [[maybe_unused]] std::conditional_t<any, std::vector<const ReduceOperation*>, AccessSlot<0>> any_operations{};
+    if constexpr (any) {
+      any_operations.resize(total);
+      (put_operation<I>(any_operations.data(), args), ...);
+      std::size_t next_any = static_accesses;
+      (put_any_operations(any_operations.data(), args, next_any), ...);
+    }
     TaskHeader* task = engine.begin(total, closure_bytes);
     task->type = &type;
     task->priority = priority;
@@ -346,7 +374,10 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
     next_list = static_accesses;
     (put_words<I>(words, args, next_list), ...);
     constexpr bool reduces = (is_reduction<Args> || ...);
-    if constexpr (reduces) {
+    if constexpr (any) {
+      const SubmitExtras extras{after, any_operations};
+      return engine.commit(task, &extras);
+    } else if constexpr (reduces) {
       const ReduceOperation* operations[static_accesses];
       (put_operation<I>(operations, args), ...);
       const SubmitExtras extras{after, {operations, static_accesses}};
@@ -361,7 +392,10 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
  private:
   template <class Arg>
   static std::size_t list_size(const Arg& arg) {
-    if constexpr (Argument<std::decay_t<Arg>>::is_list) return arg.data.size();
+    if constexpr (std::is_same_v<std::decay_t<Arg>, AnyAccesses>)
+      return arg.words.size();
+    else if constexpr (Argument<std::decay_t<Arg>>::is_list)
+      return arg.data.size();
     return 0;
   }
   template <std::size_t N, class Arg>
@@ -370,8 +404,8 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
     if constexpr (Argument<Plain>::is_access) {
       return AccessSlot<N>{};
     } else if constexpr (Argument<Plain>::is_list) {
-      const ListRange range{static_cast<std::uint32_t>(next_list), static_cast<std::uint32_t>(arg.data.size())};
-      next_list += arg.data.size();
+      const ListRange range{static_cast<std::uint32_t>(next_list), static_cast<std::uint32_t>(list_size(arg))};
+      next_list += range.count;
       return range;
     } else {
       return typename Argument<std::decay_t<Arg>>::stored(std::forward<Arg>(arg));
@@ -380,19 +414,27 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
   template <std::size_t N, class Arg>
   static void put_words(AccessWord* words, const Arg& arg, std::size_t& next_list) {
     if constexpr (Argument<std::decay_t<Arg>>::is_access) words[access_index<N, Args...>()] = AccessWord(arg.data, Arg::mode);
-    if constexpr (Argument<std::decay_t<Arg>>::is_list)
+    if constexpr (std::is_same_v<std::decay_t<Arg>, AnyAccesses>)
+      for (const AccessWord word : arg.words) words[next_list++] = word;
+    else if constexpr (Argument<std::decay_t<Arg>>::is_list)
       for (DataHeader* data : arg.data) words[next_list++] = AccessWord(data, Arg::mode);
   }
   template <std::size_t N, class Arg>
   static void put_operation(const ReduceOperation** operations, const Arg& arg) {
     if constexpr (Argument<std::decay_t<Arg>>::is_access) operations[access_index<N, Args...>()] = arg.operation;
   }
+  template <class Arg>
+  static void put_any_operations(const ReduceOperation** operations, const Arg& arg, std::size_t& next_list) {
+    if constexpr (std::is_same_v<std::decay_t<Arg>, AnyAccesses>)
+      for (std::size_t i = 0; i < arg.operations.size(); ++i) operations[next_list + i] = arg.operations[i];
+    next_list += list_size(arg);
+  }
 };
 
 /// A function object used once: it is a CPU implementation.
 template <class F>
 struct OneShotBody {
-  static constexpr bool has_cpu = true, has_hip = false, has_cost = false;
+  static constexpr bool has_cpu = true, has_hip = false, has_cost = false, hip_modelled = false;
   [[no_unique_address]] F function;
   template <class... P>
   void cpu(P&&... p) { std::invoke(function, std::forward<P>(p)...); }
@@ -404,7 +446,8 @@ struct CodeletBody;
 template <class Cpu, class Hip, class Cost>
 struct CodeletBody<CodeletState<Cpu, Hip, Cost>> {
   static constexpr bool has_cpu = !std::is_same_v<Cpu, Unimplemented>;
-  static constexpr bool has_hip = !std::is_same_v<Hip, Unimplemented>;
+  static constexpr bool hip_modelled = std::is_same_v<Hip, Modelled>;
+  static constexpr bool has_hip = !std::is_same_v<Hip, Unimplemented> && !hip_modelled;
   static constexpr bool has_cost = !std::is_same_v<Cost, Unimplemented>;
   const CodeletState<Cpu, Hip, Cost>* state;
   template <class... P> void cpu(P&&... p) const { if constexpr (has_cpu) std::invoke(state->cpu, std::forward<P>(p)...); }
@@ -449,6 +492,8 @@ template <class T> inline constexpr bool is_codelet = false;
 template <class Cpu, class Hip, class Cost> inline constexpr bool is_codelet<Codelet<Cpu, Hip, Cost>> = true;
 
 }  // namespace detail
+
+inline std::byte* AnyView::data() const { return static_cast<std::byte*>(detail::address_of(*context_, access_, is_private())); }
 
 template <class Kind, AccessMode Mode>
 decltype(auto) Views<Kind, Mode>::operator[](std::size_t i) const {

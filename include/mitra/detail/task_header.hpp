@@ -31,6 +31,7 @@ struct TaskType {
   std::array<Launch, kWorkerKinds> launch{};  ///< By WorkerKind; null: not implemented there.
   void (*destroy)(TaskHeader&) noexcept = nullptr;  ///< Null: nothing to destroy.
   WorkAmount (*cost)(TaskHeader&) = nullptr;        ///< Null: the codelet does not say.
+  std::uint8_t modelled = 0;  ///< Bit WorkerKind: not implemented there, and yet a simulation may place it there.
 };
 
 /// Bits of TaskHeader::traits: all zero for the plain task on the fast path.

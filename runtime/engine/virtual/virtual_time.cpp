@@ -1,0 +1,493 @@
+#include "engine/virtual/virtual_time.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include <mitra/error.hpp>
+
+#include "engine/hot_path.hpp"
+#include "engine/task_engine.hpp"
+
+namespace mitra::engine {
+
+namespace {
+
+/// Idle lists, in the order in which they are asked: those that hold nothing first, and of these the few devices before
+/// the many cores. StarPU numbers its workers so, and wakes the first that can run a task.
+constexpr std::size_t kAskingOrder[] = {1, 0, 3, 2};
+static_assert(kWorkerKinds == 2 && static_cast<std::size_t>(WorkerKind::hip) == 1);
+
+constexpr std::size_t kMatrixNodes = 128;  // up to so many, the times of all copies are kept
+
+detail::GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<detail::GraphStorage*>(node.parent->block); }
+
+/// What happens on behalf of a worker: policy and engine see it as the caller.
+class Acting {
+ public:
+  Acting(ThreadState& self, const detail::ExecutionContext& context) : self_(self), saved_(self.context) { self.context = context; }
+  ~Acting() { self_.context = saved_; }
+  Acting(const Acting&) = delete;
+  Acting& operator=(const Acting&) = delete;
+
+ private:
+  ThreadState& self_;
+  const detail::ExecutionContext saved_;
+};
+
+}  // namespace
+
+VirtualTime::VirtualTime(TaskEngine& engine, const MachineDescription& description, const Machine& machine,
+                         std::unique_ptr<PerformanceModel> model, SimDriver& driver, SchedulingPolicy& policy,
+                         const Config& config)
+    : engine_(engine), description_(description), machine_(machine), config_(config), model_(std::move(model)),
+      information_(model::parse_information(config.information)), driver_(driver), policy_(policy),
+      watches_completions_(policy.watches_completions()), many_nodes_(machine.memory_nodes.size() > 1),
+      costs_(machine, *model_), memory_(machine, *this, policy.chooses_victims()), books_(description, machine) {
+  for (const mitra::Worker& worker : machine.workers) {
+    const WorkerClassDescription& c = description.classes[worker.worker_class.index()];
+    workers_.push_back({.node = worker.node,
+                        .worker_class = worker.worker_class,
+                        .pipeline = static_cast<std::uint16_t>(std::max(c.pipeline, c.streams)),
+                        .streams = static_cast<std::uint16_t>(c.streams)});
+  }
+  const std::size_t nodes = machine.memory_nodes.size();
+  if (nodes <= kMatrixNodes) {
+    constexpr std::uint64_t kProbe = std::uint64_t{1} << 40;  // bytes: large enough to see the bandwidth alone
+    for (std::uint32_t from = 0; from < nodes; ++from)
+      for (std::uint32_t to = 0; to < nodes; ++to) {
+        const Seconds latency = driver.transfer_time(NodeId(from), NodeId(to), Bytes(0));
+        const Seconds large = driver.transfer_time(NodeId(from), NodeId(to), Bytes(kProbe));
+        copy_latency_.push_back(latency);
+        copy_per_byte_.push_back((large - latency).value / static_cast<double>(kProbe));
+      }
+  }
+  for (std::uint32_t w = 0; w < workers_.size(); ++w) update_idle(WorkerId(w));
+}
+
+VirtualTime::~VirtualTime() = default;
+
+// ------------------------------------------------------------------------------------------------ data
+
+void VirtualTime::add_data(Datum& datum) {
+  datum.shape_number = costs_.shape_number(datum.shape);
+  if (many_nodes_) memory_.add(datum, datum.lent);
+}
+
+void VirtualTime::forget_data(Datum& datum) {
+  if (many_nodes_) memory_.forget(datum);
+}
+
+// ------------------------------------------------------------------------------------------------ submission
+
+VirtualTask& VirtualTime::of(const TaskHeader& task) const {
+  if ((task.traits & detail::kRecorded) == 0) return graph::beside<VirtualTask>(task);
+  const detail::GraphStorage& graph = graph_of(task);
+  return reinterpret_cast<VirtualTask*>(graph.beside.get())[&task - graph.nodes.get()];
+}
+
+void VirtualTime::prepare(TaskHeader& task) {
+  task.kinds |= task.type->modelled;
+  if (!config_.execute)
+    for (std::size_t i = 0; i < task.accesses; ++i)
+      if (const detail::AccessWord word = task.access_words()[i]; !reads_only(word.mode())) graph::datum_of(word).written = true;
+  VirtualTask& mine = of(task);
+  mine.row = costs_.row_of(task);
+  const std::uint8_t known = costs_.known_kinds(mine.row);
+  if (known != 0) {
+    task.kinds &= known;
+  } else if (config_.unknown <= Seconds(0.0)) {
+    throw SubmitError(detail::message(
+        "submit '", task.name(), "': no model knows how long it takes on a worker of ", machine_.name,
+        "; give its codelet a .cost, the machine file a [[kernel]] row, calibrate, or set unknown (MITRA_UNKNOWN) to a time"));
+  } else {
+    ++books_.unknown;
+  }
+  if (config_.execute && task.type->launch[0] == nullptr)
+    throw SubmitError(detail::message("submit '", task.name(), "': bodies are to run (execute), and it has no .cpu implementation"));
+  if (!many_nodes_) return;
+  // What never fits a memory cannot run there.
+  const Bytes needed = memory::MemoryManager::working_set(task);
+  std::uint8_t fits = 0;
+  for (const WorkerClass& c : machine_.classes) {
+    const Bytes capacity = machine_.memory_nodes[c.node.index()].capacity;
+    if (capacity == Bytes(0) || needed <= capacity) fits |= static_cast<std::uint8_t>(1U << static_cast<unsigned>(c.kind));
+  }
+  if ((task.kinds & fits) == 0) {
+    std::string sizes;
+    for (const WorkerClass& c : machine_.classes)
+      if (task.kinds >> static_cast<unsigned>(c.kind) & 1U)
+        sizes += detail::message(sizes.empty() ? "" : ", ", c.name, " ", machine_.memory_nodes[c.node.index()].capacity.value);
+    throw SubmitError(detail::message("submit '", task.name(), "': its data take ", needed.value,
+                                      " bytes, more than any memory where it could run (", sizes, ")"));
+  }
+  task.kinds &= fits;
+}
+
+void VirtualTime::submitted(TaskHeader& task, double path_end, std::uint32_t path) {
+  VirtualTask& mine = of(task);
+  if (task.traits & (detail::kInternal | detail::kSignal | detail::kReplay)) {
+    mine = {path_end, path, TaskCosts::kNothing};
+    return;
+  }
+  mine.path_end = path_end + costs_.shortest(mine.row);
+  mine.path = books_.add_to_path(path, mine.row, mine.path_end);
+  books_.count_task(mine.row);
+}
+
+void VirtualTime::pass_submission_time(ThreadState& self) {
+  if (description_.submission_overhead <= Seconds(0.0)) return;
+  submission_clock_ = std::max(submission_clock_, driver_.now()) + description_.submission_overhead;
+  settle(self);
+  while (driver_.next_time() <= submission_clock_ && step(self)) {
+  }
+  driver_.advance_to(submission_clock_);
+}
+
+// ------------------------------------------------------------------------------------------------ policy
+
+namespace {
+
+std::uint64_t wall_ns() {
+  return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+}  // namespace
+
+void VirtualTime::hand_over(ThreadState& self, TaskHeader* task) {
+  const std::size_t woken = woken_.size();
+  acting_ = &self;
+  const bool measured = books_.decides();
+  const std::uint64_t began = measured ? wall_ns() : 0;
+  policy_.ready(TaskRef(task), self.view);
+  if (measured) books_.decided(wall_ns() - began);
+  if (woken_.size() == woken) ++unclaimed_[kind_set(TaskRef(task))];
+}
+
+TaskHeader* VirtualTime::take_from_policy(ThreadState& self, WorkerId worker) {
+  const Acting acting(self, context_of(worker, nullptr));
+  acting_ = &self;
+  const bool measured = books_.decides();
+  const std::uint64_t began = measured ? wall_ns() : 0;
+  TaskHeader* task = policy_.next(worker, self.view).header();
+  if (measured) books_.decided(wall_ns() - began);
+  return task;
+}
+
+std::size_t VirtualTime::choose_victim(NodeId node, std::span<const AccessRef> candidates) {
+  return policy_.victim(node, candidates, acting_->view);
+}
+
+// ------------------------------------------------------------------------------------------------ idle workers
+
+void VirtualTime::leave_idle_list(WorkerId id) {
+  Worker& worker = workers_[id.index()];
+  if (worker.list == kNoList) return;
+  IdleList& list = idle_[worker.list];
+  (worker.idle_previous == kNone ? list.first : workers_[worker.idle_previous].idle_next) = worker.idle_next;
+  (worker.idle_next == kNone ? list.last : workers_[worker.idle_next].idle_previous) = worker.idle_previous;
+  worker.list = kNoList;
+}
+
+/// Puts the worker at the end of the list where it belongs.
+void VirtualTime::update_idle(WorkerId id) {
+  Worker& worker = workers_[id.index()];
+  leave_idle_list(id);
+  if (worker.held >= worker.pipeline) return;
+  const auto kind = static_cast<std::size_t>(machine_.classes[worker.worker_class.index()].kind);
+  worker.list = static_cast<std::uint8_t>(kind + (worker.held == 0 ? 0 : kWorkerKinds));
+  IdleList& list = idle_[worker.list];
+  worker.idle_previous = list.last;
+  worker.idle_next = kNone;
+  worker.idle_since = ++idle_count_;
+  (list.last == kNone ? list.first : workers_[list.last].idle_next) = id.value;
+  list.last = id.value;
+}
+
+/// Asks workers of these kinds that have been idle for longest. @returns Whether one got a task.
+bool VirtualTime::ask_idle(ThreadState& self, std::size_t kinds) {
+  constexpr int kAttempts = 8;  // a policy may keep the task for a worker that is not the one asked
+  const std::uint64_t asked_after = idle_count_;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    std::uint32_t chosen = kNone;
+    for (const std::size_t l : kAskingOrder) {
+      if (!includes(kinds, static_cast<WorkerKind>(l % kWorkerKinds))) continue;
+      const std::uint32_t first = idle_[l].first;
+      if (first == kNone || workers_[first].idle_since > asked_after) continue;
+      chosen = first;
+      break;
+    }
+    if (chosen == kNone) return false;
+    if (feed(self, WorkerId(chosen))) return true;
+  }
+  return false;
+}
+
+bool VirtualTime::ask_everyone(ThreadState& self) {
+  bool any = false;
+  for (std::uint32_t w = 0; w < workers_.size(); ++w)
+    if (workers_[w].held < workers_[w].pipeline) any |= feed(self, WorkerId(w));
+  settle(self);
+  return any;
+}
+
+/// Gives the worker what the policy has for it. @returns Whether it got something.
+bool VirtualTime::feed(ThreadState& self, WorkerId id) {
+  bool any = false;
+  while (workers_[id.index()].held < workers_[id.index()].pipeline) {
+    TaskHeader* task = take_from_policy(self, id);
+    if (task == nullptr) break;
+    accept(self, id, task);
+    any = true;
+  }
+  update_idle(id);
+  return any;
+}
+
+void VirtualTime::settle(ThreadState& self) {
+  for (;;) {
+    if (!arrived_.empty()) {
+      const std::uint32_t slot = arrived_.front();
+      arrived_.pop_front();
+      data_there(self, slot);
+      continue;
+    }
+    if (!woken_.empty()) {
+      // By index: whoever is fed may wake others, and a nested wait settles all of them.
+      for (std::size_t i = 0; i < woken_.size(); ++i)
+        if (woken_[i].index() < workers_.size()) feed(self, woken_[i]);
+      woken_.clear();
+      continue;
+    }
+    bool any = false;
+    for (std::size_t set = 1; set < unclaimed_.size(); ++set)
+      while (unclaimed_[set] != 0) {
+        --unclaimed_[set];
+        if (ask_idle(self, set)) {
+          any = true;
+        } else {
+          unclaimed_[set] = 0;
+        }
+      }
+    if (!any && arrived_.empty() && woken_.empty()) return;
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ slots
+
+std::uint32_t VirtualTime::new_slot() {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  const std::uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  slots_[slot] = {};
+  return slot;
+}
+
+void VirtualTime::free_slot(std::uint32_t slot) {
+  slots_[slot].task = nullptr;
+  free_slots_.push_back(slot);
+}
+
+detail::ExecutionContext VirtualTime::context_of(WorkerId worker, TaskHeader* task) {
+  return {&engine_, worker, workers_[worker.index()].node, task};
+}
+
+double VirtualTime::duration_of(const TaskHeader& task, ClassId worker_class) const {
+  const VirtualTask& mine = of(task);
+  const ClassCost& cost = costs_.cost(mine.row, worker_class);
+  double seconds = cost.seconds;
+  if (!cost.known) seconds = config_.unknown > Seconds(0.0) ? config_.unknown.value : costs_.shortest(mine.row);
+  if (config_.noise > 0.0)
+    seconds *= model::noise_factor(config_.seed, model::NoiseStream::duration, TaskId(task.id.load(std::memory_order_relaxed)),
+                                   worker_class, config_.noise);
+  return seconds;
+}
+
+void VirtualTime::accept(ThreadState& self, WorkerId id, TaskHeader* task) {
+  const std::uint32_t slot = new_slot();
+  Worker& worker = workers_[id.index()];
+  ++worker.held;
+  slots_[slot].task = task;
+  slots_[slot].worker = id;
+  const auto told = estimate(*task, worker.worker_class);
+  worker.until = std::max(worker.until, driver_.now()) + (told ? told->seconds : Seconds(0.0));
+  if (!many_nodes_ || memory_.acquire(*task, worker.node, slot)) data_there(self, slot);
+}
+
+void VirtualTime::data_there(ThreadState& self, std::uint32_t slot) {
+  Worker& worker = workers_[slots_[slot].worker.index()];
+  slots_[slot].next = kNone;
+  (worker.first_ready == kNone ? worker.first_ready : slots_[worker.last_ready].next) = slot;
+  worker.last_ready = slot;
+  start_ready(self, worker);
+}
+
+void VirtualTime::start_ready(ThreadState& self, Worker& worker) {
+  while (worker.running < worker.streams && worker.first_ready != kNone) {
+    const std::uint32_t slot = worker.first_ready;
+    worker.first_ready = slots_[slot].next;
+    start(self, slot);
+  }
+}
+
+void VirtualTime::start(ThreadState& self, std::uint32_t number) {
+  TaskHeader* const task = slots_[number].task;
+  const WorkerId id = slots_[number].worker;
+  Worker& worker = workers_[id.index()];
+  if (!slots_[number].body_done) {
+    bool cancelled;
+    if (task->traits & detail::kRecorded) {
+      const detail::GraphStorage& graph = graph_of(*task);
+      cancelled = graph.poisoned.load(std::memory_order_relaxed) &&
+                  graph.cancelled[static_cast<std::size_t>(task - graph.nodes.get())].load(std::memory_order_relaxed);
+    } else {
+      cancelled = (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
+    }
+    if (cancelled) {
+      if (many_nodes_) memory_.release_unused(*task, worker.node);
+      free_slot(number);
+      --worker.held;
+      const Acting acting(self, context_of(id, nullptr));
+      if (TaskHeader* next = engine_.finish(self, task, true)) engine_.hand_to_policy(self, next);
+      engine_.complete_deferred(self);
+      woken_.push_back(id);
+      return;
+    }
+    if (config_.execute) {
+      slots_[number].body_done = true;
+      const bool failed = engine_.run_virtual_body(self, context_of(id, task));
+      slots_[number].failed = failed;
+      if (worker.running >= worker.streams) {  // while the body waited for its children, the worker went on
+        slots_[number].next = worker.first_ready;
+        if (worker.first_ready == kNone) worker.last_ready = number;
+        worker.first_ready = number;
+        return;
+      }
+    }
+  }
+  Slot& slot = slots_[number];
+  const VirtualTask& mine = of(*task);
+  const ClassCost& cost = costs_.cost(mine.row, worker.worker_class);
+  slot.running = true;
+  slot.start = driver_.now();
+  slot.duration = Seconds(duration_of(*task, worker.worker_class));
+  slot.watts = cost.known ? cost.watts : description_.classes[worker.worker_class.index()].power.static_power.value;
+  slot.launch = driver_.launch(slot.duration, number);
+  ++worker.running;
+  worker.newest = number;
+  books_.started(worker.worker_class, slot.watts);
+}
+
+void VirtualTime::end(ThreadState& self, std::uint32_t number) {
+  const Slot slot = slots_[number];
+  const WorkerId id = slot.worker;
+  Worker& worker = workers_[id.index()];
+  TaskHeader* const task = slot.task;
+  const Seconds now = driver_.now();
+  free_slot(number);
+  --worker.running;
+  --worker.held;
+  if (worker.newest == number) worker.newest = kNone;
+  if (worker.held == 0) worker.until = now;
+  ++worker.tasks;
+  books_.ended(task->id.load(std::memory_order_relaxed), id, worker.worker_class, slot.start, now, slot.watts);
+  const Acting acting(self, context_of(id, nullptr));
+  acting_ = &self;
+  if (many_nodes_) memory_.release(*task, worker.node);
+  if (watches_completions_) policy_.finished(TaskRef(task), Measured{id, slot.start, now - slot.start}, self.view);
+  TaskHeader* const next = engine_.finish(self, task, slot.failed);
+  engine_.complete_deferred(self);
+  if (next != nullptr) {
+    if (worker.held < worker.pipeline)
+      accept(self, id, next);
+    else
+      engine_.hand_to_policy(self, next);
+  }
+  start_ready(self, worker);
+  feed(self, id);
+}
+
+bool VirtualTime::step(ThreadState& self) {
+  settle(self);
+  SimCompletion completion;
+  if (!driver_.next(completion)) return false;
+  switch (completion.kind) {
+    case SimCompletion::Kind::launch: end(self, static_cast<std::uint32_t>(completion.token)); break;
+    case SimCompletion::Kind::copy:
+      acting_ = &self;
+      memory_.copy_arrived(static_cast<std::uint32_t>(completion.token));
+      break;
+    case SimCompletion::Kind::timer: break;
+  }
+  settle(self);
+  return true;
+}
+
+void VirtualTime::begin_nested_wait(WorkerId worker) {
+  --workers_[worker.index()].held;
+  woken_.push_back(worker);
+}
+
+void VirtualTime::end_nested_wait(WorkerId worker) {
+  ++workers_[worker.index()].held;
+  update_idle(worker);
+}
+
+// ------------------------------------------------------------------------------------------------ transfers
+
+void VirtualTime::start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) {
+  ++transfers_;
+  driver_.copy(from, to, size, urgent, transfer);
+}
+
+Seconds VirtualTime::copy_time(NodeId from, NodeId to, Bytes size) {
+  if (copy_latency_.empty()) return driver_.transfer_time(from, to, size);
+  const std::size_t pair = from.index() * machine_.memory_nodes.size() + to.index();
+  return copy_latency_[pair] + Seconds(copy_per_byte_[pair] * static_cast<double>(size.value));
+}
+
+// ------------------------------------------------------------------------------------------------ what policies ask
+
+std::optional<Estimate> VirtualTime::estimate(const TaskHeader& task, ClassId worker_class) const {
+  const ClassCost& cost = costs_.cost(of(task).row, worker_class);
+  if (!cost.known) return std::nullopt;
+  const bool true_mean = config_.noise <= 0.0 && information_.mode == model::Information::Mode::exact;
+  if (true_mean || information_.mode == model::Information::Mode::mean)
+    return Estimate{Seconds(cost.seconds), Joules(cost.seconds * cost.watts), cost.uncertainty};
+  const Prediction modelled{Seconds(cost.seconds), Watts(cost.watts), cost.uncertainty, ""};
+  const auto told = model::told(information_, modelled, config_.seed, TaskId(task.id.load(std::memory_order_relaxed)),
+                                worker_class, config_.noise);
+  if (!told) return std::nullopt;
+  return Estimate{told->seconds, told->power * told->seconds, told->uncertainty};
+}
+
+Seconds VirtualTime::busy_until(WorkerId worker) const {
+  const Worker& w = workers_[worker.index()];
+  return w.held == 0 ? driver_.now() : std::max(driver_.now(), w.until);
+}
+
+TaskHeader* VirtualTime::take_back(WorkerId id) {
+  Worker& worker = workers_[id.index()];
+  if (config_.execute || worker.newest == kNone || !machine_.classes[worker.worker_class.index()].can_abort) return nullptr;
+  const std::uint32_t number = worker.newest;
+  const Slot slot = slots_[number];
+  if (!driver_.take_back(slot.launch)) return nullptr;
+  books_.withdrawn(worker.worker_class, driver_.now() - slot.start, slot.watts);
+  if (many_nodes_) memory_.release_unused(*slot.task, worker.node);
+  free_slot(number);
+  --worker.running;
+  --worker.held;
+  worker.newest = kNone;
+  woken_.push_back(id);
+  return slot.task;
+}
+
+std::vector<std::uint64_t> VirtualTime::executed_by_worker() const {
+  std::vector<std::uint64_t> counts;
+  for (const Worker& worker : workers_) counts.push_back(worker.tasks);
+  return counts;
+}
+
+}  // namespace mitra::engine

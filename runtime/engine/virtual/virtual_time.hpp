@@ -1,0 +1,190 @@
+// Runs the engine's tasks in virtual time: every worker of a machine file, on the thread that waits. Graph, policy and
+// memory manager are those of live runs; here are the clock, the workers, and the books.
+// Flow: ready -> policy -> [virtual worker] -> memory manager -> sim driver -> completion.
+// Thread-safety: serialised, by its own lock, which may be taken again by the thread that holds it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <mitra/config.hpp>
+#include <mitra/detail/graph_storage.hpp>
+#include <mitra/machine_description.hpp>
+#include <mitra/performance_model.hpp>
+#include <mitra/scheduling_policy.hpp>
+#include <mitra/sim_driver.hpp>
+#include <mitra/simulation_report.hpp>
+#include <mitra/task_queues.hpp>
+
+#include "engine/thread_state.hpp"
+#include "engine/virtual/run_books.hpp"
+#include "engine/virtual/task_costs.hpp"
+#include "memory/memory_manager.hpp"
+#include "model/information.hpp"
+
+namespace mitra::engine {
+
+class TaskEngine;
+
+/// What virtual time keeps of each task, beside its record.
+struct VirtualTask {
+  double path_end = 0.0;       ///< Length of the longest path that ends with it, each task at its shortest.
+  std::uint32_t path = 0;      ///< Its entry in RunBooks, from which the path can be followed back.
+  std::uint32_t row = 0;       ///< In TaskCosts.
+};
+static_assert(sizeof(VirtualTask) == 16);
+
+class VirtualTime final : private memory::MemoryClient {
+ public:
+  /// @param description  Kept by the engine.
+  VirtualTime(TaskEngine& engine, const MachineDescription& description, const Machine& machine,
+              std::unique_ptr<PerformanceModel> model, SimDriver& driver, SchedulingPolicy& policy, const Config& config);
+  ~VirtualTime() override;
+
+  std::recursive_mutex& mutex() { return mutex_; }
+  bool executes() const { return config_.execute; }
+
+  // --- data ---
+  void add_data(Datum& datum);
+  void forget_data(Datum& datum);
+
+  // --- submission ---
+  /// Finds what the task costs, and where it can run. @throws SubmitError if that is nowhere.
+  void prepare(TaskHeader& task);
+  /// Its predecessors are known. @param path_end, path  Of the one that ends the longest path.
+  void submitted(TaskHeader& task, double path_end, std::uint32_t path);
+  VirtualTask& of(const TaskHeader& task) const;
+
+  // --- scheduling ---
+  void hand_over(ThreadState& self, TaskHeader* task);
+  void wake(WorkerId worker) { woken_.push_back(worker); }
+  /// Makes one event happen. @returns False if nothing can happen any more.
+  bool step(ThreadState& self);
+  /// A body waits for its children: until it goes on, its worker is free for others.
+  void begin_nested_wait(WorkerId worker);
+  void end_nested_wait(WorkerId worker);
+  /// Asks every worker that has room for more. @returns Whether one got a task.
+  bool ask_everyone(ThreadState& self);
+  /// The submitting thread has spent its time on one more task.
+  void pass_submission_time(ThreadState& self);
+  std::vector<std::uint64_t> executed_by_worker() const;
+  /// Nothing happened any more, though tasks were open: what was found to be so stays so.
+  bool stands_still() const { return stands_still_; }
+  void stand_still() { stands_still_ = true; }
+  /// The application has nothing open: what follows comes after all that was.
+  void end_phase() { books_.end_phase(); }
+
+  // --- what policies ask ---
+  std::optional<Estimate> estimate(const TaskHeader& task, ClassId worker_class) const;
+  Bytes bytes_missing(const TaskHeader& task, NodeId node) const { return many_nodes_ ? memory_.bytes_missing(task, node) : Bytes(0); }
+  Seconds transfer_time(const TaskHeader& task, NodeId node) const {
+    return many_nodes_ ? memory_.transfer_time(task, node) : Seconds(0.0);
+  }
+  bool holds(const detail::DataHeader& data, NodeId node) const { return memory_.holds(data, node); }
+  std::optional<Bytes> room(NodeId node) const { return memory_.room(node); }
+  void prefetch(const TaskHeader& task, NodeId node) {
+    if (many_nodes_) memory_.prefetch(task, node);
+  }
+  Seconds busy_until(WorkerId worker) const;
+  TaskHeader* take_back(WorkerId worker);
+
+  SimulationReport report() const;
+  void restart_report();
+  /// For tests: the memory manager's books add up.
+  void check() const { memory_.check(); }
+
+ private:
+  static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  static constexpr std::uint8_t kNoList = 0xff;
+
+  /// A task in a worker's hands.
+  struct Slot {
+    TaskHeader* task = nullptr;
+    WorkerId worker;
+    bool running = false;
+    bool failed = false;
+    bool body_done = false;  // with `execute`: it has run, its duration is still to pass
+    Seconds start, duration;
+    double watts = 0.0;
+    SimEventId launch{};
+    std::uint32_t next = kNone;  // in the worker's queue of tasks whose data are there
+  };
+  struct Worker {
+    NodeId node{0};
+    ClassId worker_class{0};
+    std::uint16_t pipeline = 1, streams = 1;
+    std::uint16_t held = 0, running = 0;
+    std::uint32_t first_ready = kNone, last_ready = kNone;  // slots: data there, no stream yet
+    std::uint32_t newest = kNone;                           // the slot that was started last
+    std::uint8_t list = kNoList;                            // the idle list that it is in
+    std::uint64_t tasks = 0;                                // executed
+    std::uint32_t idle_previous = kNone, idle_next = kNone;
+    std::uint64_t idle_since = 0;  // a count, not a time
+    Seconds until{};               // expected end of what it holds
+  };
+  struct IdleList {
+    std::uint32_t first = kNone, last = kNone;
+  };
+
+  void start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) override;
+  void data_ready(std::uint32_t ticket) override { arrived_.push_back(ticket); }
+  Seconds copy_time(NodeId from, NodeId to, Bytes size) override;
+  std::size_t choose_victim(NodeId node, std::span<const AccessRef> candidates) override;
+
+  void settle(ThreadState& self);
+  bool feed(ThreadState& self, WorkerId worker);
+  bool ask_idle(ThreadState& self, std::size_t kind_set);
+  TaskHeader* take_from_policy(ThreadState& self, WorkerId worker);
+  void accept(ThreadState& self, WorkerId worker, TaskHeader* task);
+  void data_there(ThreadState& self, std::uint32_t slot);
+  void start(ThreadState& self, std::uint32_t slot);
+  void start_ready(ThreadState& self, Worker& worker);
+  void end(ThreadState& self, std::uint32_t slot);
+  void run_body(ThreadState& self, Slot& slot, TaskHeader* task, WorkerId worker);
+  void update_idle(WorkerId worker);
+  void leave_idle_list(WorkerId worker);
+  double duration_of(const TaskHeader& task, ClassId worker_class) const;
+  std::uint32_t new_slot();
+  void free_slot(std::uint32_t slot);
+  detail::ExecutionContext context_of(WorkerId worker, TaskHeader* task);
+
+  TaskEngine& engine_;
+  const MachineDescription& description_;
+  const Machine& machine_;
+  const Config& config_;
+  const std::unique_ptr<PerformanceModel> model_;
+  const model::Information information_;
+  SimDriver& driver_;
+  SchedulingPolicy& policy_;
+  const bool watches_completions_;
+  const bool many_nodes_;
+  std::recursive_mutex mutex_;
+  TaskCosts costs_;
+  memory::MemoryManager memory_;
+  RunBooks books_;
+
+  std::vector<Worker> workers_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint32_t> free_slots_;
+  std::array<IdleList, 2 * kWorkerKinds> idle_;  // by kind: workers that hold nothing, then those with room in their pipeline
+  std::uint64_t idle_count_ = 0;
+  std::vector<WorkerId> woken_;
+  std::array<std::uint64_t, std::size_t{1} << kWorkerKinds> unclaimed_{};  // ready tasks for which nobody was woken, by kinds
+  std::deque<std::uint32_t> arrived_;   // slots whose data are there
+  std::vector<Seconds> copy_latency_;   // node x node
+  std::vector<double> copy_per_byte_;
+  ThreadState* acting_ = nullptr;       // whose view the policy gets when the memory manager asks it
+  std::uint64_t transfers_ = 0;
+  Seconds report_from_;            // the report's beginning, and what there was before it
+  SimTraffic traffic_before_{};
+  Joules link_energy_before_;
+  Seconds submission_clock_;
+  bool stands_still_ = false;
+};
+
+}  // namespace mitra::engine

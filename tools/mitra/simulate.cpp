@@ -1,0 +1,53 @@
+// Flow: call -> [simulate] -> Runtime -> run record. Thread-safety: several runs at once, each with its own Runtime.
+
+#include "simulate.hpp"
+
+#include <chrono>
+
+#include <mitra/mitra.hpp>
+
+namespace mitra::tool {
+
+RunRecord run_once(const WorkloadChoice& choice, const Config& config, const std::optional<Bounds>& bounds) {
+  const auto began = std::chrono::steady_clock::now();
+  Runtime rt(config);
+  const auto workload = choice.make();
+  workloads::WorkloadResult result = workloads::run(rt, *workload);
+
+  RunRecord record;
+  record.workload = choice.name();
+  record.parameters = choice.parameters();
+  record.backend = config.backend;
+  record.scheduler = config.scheduler;
+  record.machine = rt.machine().name;
+  record.seed = config.seed;
+  record.workers = rt.machine().workers.size();
+  record.tasks = result.tasks;
+  record.flops = result.flops;
+  record.makespan = result.makespan;
+  record.submit = result.submit;
+  record.residual = result.residual;
+  record.verified = result.verified;
+  record.repetitions = {result.makespan};
+  if (result.simulation) {
+    record.bounds = bounds ? bounds : lower_bounds(result.simulation->bounds);
+    for (const auto& c : result.simulation->classes) {
+      const double available = static_cast<double>(c.workers) * result.makespan.value;
+      record.worker_classes.push_back(
+          {c.name, c.workers, available > 0.0 ? std::optional(c.busy.value / available) : std::nullopt, c.tasks});
+    }
+  } else {
+    for (const WorkerClass& c : rt.machine().classes) {
+      std::uint64_t tasks = 0;
+      for (const WorkerId worker : c.workers)
+        if (worker.index() < result.executed_by_worker.size()) tasks += result.executed_by_worker[worker.index()];
+      record.worker_classes.push_back({c.name, c.workers.size(), {}, tasks});
+    }
+  }
+  record.simulation = std::move(result.simulation);
+  record.peak_rss = peak_rss();
+  record.wall = Seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+  return record;
+}
+
+}  // namespace mitra::tool
