@@ -3,7 +3,6 @@
 #include "fluid_network.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include <mitra/error.hpp>
@@ -327,7 +326,7 @@ void FluidNetwork::fill() {
   }
 }
 
-/// Forgets links that have given everybody a rate. @pre Some have not.
+/// Finds the link with the smallest share, and forgets those whose flows all have a rate. @pre Not all links are such.
 FluidNetwork::OpenLink FluidNetwork::narrowest() {
   double share = std::numeric_limits<double>::infinity();
   std::size_t found = 0;

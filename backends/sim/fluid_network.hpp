@@ -37,8 +37,8 @@ struct FlowEnd {
 /// concerns the routes that are joined with the changed one by links in use, and no others.
 ///
 /// Times given to it never go back, and never beyond next_event(): what is due is taken with advance() and pop() first.
-/// @cost    A flow that is alone on its links: start to end under 150 ns. Else a change costs O(routes joined with it
-///          + their links x log links). Measured by bench/micro/virtual_time.
+/// @cost    A change of what is alone on its links: O(its links). Else O(routes joined with it + the square of their
+///          links). Measured by bench/micro/virtual_time.
 /// @source  Progressive filling: Bertsekas, Gallager, Data Networks, 1992, section 6.5.2. Service as a clock: Parekh,
 ///          Gallager, IEEE/ACM Transactions on Networking 1 (3), 1993.
 class FluidNetwork {

@@ -63,6 +63,7 @@ inline constexpr std::size_t kLeastSamples = 5;
 
 /// Adds a measurement. Beyond kReservoir, it takes the place of another with the probability that keeps the choice fair
 /// (Vitter, ACM TOMS 11, 1985, algorithm R); which one, follows from the key and the count alone.
+/// It is rounded to 0.1 ns, which no clock resolves.
 /// @pre `seconds` is finite and not negative.
 void add_sample(TimingRecord& record, Seconds seconds);
 

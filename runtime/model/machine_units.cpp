@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 
 namespace mitra::model {
 
@@ -12,13 +13,13 @@ namespace {
 
 struct Prefix {
   std::string_view text;
-  double factor;
+  int exponent = 0;  // of ten
+  double factor = 1.0;
 };
 
-constexpr std::array<Prefix, 6> kLarge{{{"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}, {"P", 1e15}, {"E", 1e18}}};
-constexpr std::array<Prefix, 5> kSmall{{{"m", 1e-3}, {"u", 1e-6}, {"\u00b5", 1e-6}, {"n", 1e-9}, {"p", 1e-12}}};
-constexpr std::array<Prefix, 4> kBinary{
-    {{"Ki", 0x1p10}, {"Mi", 0x1p20}, {"Gi", 0x1p30}, {"Ti", 0x1p40}}};
+constexpr std::array<Prefix, 6> kLarge{{{"k", 3}, {"M", 6}, {"G", 9}, {"T", 12}, {"P", 15}, {"E", 18}}};
+constexpr std::array<Prefix, 5> kSmall{{{"m", -3}, {"u", -6}, {"\u00b5", -6}, {"n", -9}, {"p", -12}}};
+constexpr std::array<Prefix, 4> kBinary{{{"Ki", 0, 0x1p10}, {"Mi", 0, 0x1p20}, {"Gi", 0, 0x1p30}, {"Ti", 0, 0x1p40}}};
 
 struct Unit {
   std::string_view name;
@@ -40,32 +41,51 @@ std::array<Unit, 2> units_of(Dimension dimension) {
   return {};
 }
 
-std::optional<double> factor_of(std::string_view prefix, const Unit& unit) {
-  if (prefix.empty()) return unit.factor;
-  const auto search = [&](const auto& prefixes) -> std::optional<double> {
+std::optional<Prefix> prefix_of(std::string_view text, const Unit& unit) {
+  if (text.empty()) return Prefix{};
+  const auto search = [&](const auto& prefixes) -> std::optional<Prefix> {
     for (const Prefix& known : prefixes)
-      if (known.text == prefix) return known.factor * unit.factor;
+      if (known.text == text) return known;
     return {};
   };
-  std::optional<double> found;
+  std::optional<Prefix> found;
   if (unit.large) found = search(kLarge);
   if (!found && unit.small) found = search(kSmall);
   if (!found && unit.binary) found = search(kBinary);
   return found;
 }
 
+/// The number with so many zeros more, as if it had been written with them: "0.8" and -6 is 0.8e-6 to the last bit, which
+/// 0.8 * 1e-6 is not.
+std::optional<double> shifted(std::string_view number, int exponent) {
+  if (exponent != 0) {
+    const std::size_t mark = number.find_first_of("eE");
+    int own = 0;
+    if (mark != std::string_view::npos) {
+      std::string_view digits = number.substr(mark + 1);
+      if (digits.starts_with('+')) digits.remove_prefix(1);
+      if (std::from_chars(digits.data(), digits.data() + digits.size(), own).ec != std::errc{} || std::abs(own) > 1000) return {};
+    }
+    return shifted(fmt::format("{}e{}", number.substr(0, mark), own + exponent), 0);
+  }
+  double value = 0.0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  if (error != std::errc{} || end != number.data() + number.size() || !std::isfinite(value)) return {};
+  return value;
+}
+
 }  // namespace
 
 std::optional<double> parse_quantity(std::string_view text, Dimension dimension) {
-  double number = 0.0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || !std::isfinite(number)) return {};
-  std::string_view unit(end, static_cast<std::size_t>(text.data() + text.size() - end));
-  while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
+  std::string_view number = text.substr(0, text.find_first_not_of("0123456789.+-eE"));
+  if (number.ends_with('E')) number.remove_suffix(1);  // of "1EB"
+  std::string_view unit = text.substr(number.size());
+  while (unit.starts_with(' ')) unit.remove_prefix(1);
   for (const Unit& known : units_of(dimension)) {
     if (known.name.empty() || !unit.ends_with(known.name)) continue;
-    const std::optional<double> factor = factor_of(unit.substr(0, unit.size() - known.name.size()), known);
-    if (factor && std::isfinite(number * *factor)) return number * *factor;
+    const std::optional<Prefix> prefix = prefix_of(unit.substr(0, unit.size() - known.name.size()), known);
+    const std::optional<double> value = prefix ? shifted(number, prefix->exponent) : std::nullopt;
+    if (value && std::isfinite(*value * prefix->factor * known.factor)) return *value * prefix->factor * known.factor;
   }
   return {};
 }
@@ -87,21 +107,21 @@ const char* describe(Dimension dimension) {
 std::string format_quantity(double value, Dimension dimension) {
   const Unit unit = units_of(dimension)[0];
   // The nearest prefix under which a short text reads back as the same number; without a prefix it always does.
-  const auto attempt = [&](std::string_view prefix, double factor) -> std::optional<std::string> {
-    const double scaled = value / factor;
-    if (scaled < 1.0 || scaled >= 1000.0) return {};
+  const auto attempt = [&](const Prefix& prefix) -> std::optional<std::string> {
+    const double number = value * std::pow(10.0, -prefix.exponent);
+    if (number < 1.0 || number >= 1000.0) return {};
     for (const int digits : {6, 12}) {
-      std::string text = fmt::format("{:.{}g} {}{}", scaled, digits, prefix, unit.name);
+      std::string text = fmt::format("{:.{}g} {}{}", number, digits, prefix.text, unit.name);
       if (parse_quantity(text, dimension) == value) return text;
     }
     return {};
   };
   if (unit.large)
     for (const Prefix& prefix : kLarge)
-      if (auto text = attempt(prefix.text, prefix.factor)) return *text;
+      if (auto text = attempt(prefix)) return *text;
   if (unit.small)
     for (const Prefix& prefix : kSmall)
-      if (auto text = attempt(prefix.text, prefix.factor)) return *text;
+      if (auto text = attempt(prefix)) return *text;
   return fmt::format("{} {}", value, unit.name);
 }
 

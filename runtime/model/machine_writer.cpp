@@ -79,14 +79,16 @@ class Writer {
     if (!origin.note.empty()) about += ", note = " + in_quotes(origin.note);
     return about.empty() ? text : fmt::format("{{ value = {}{} }}", text, about);
   }
+  /// What the file stated stays stated, also where it is the default.
+  bool has_origin(const std::string& path, std::string_view key) const { return origins_.contains(fmt::format("{}.{}", path, key)); }
   void quantity(const std::string& path, std::string_view key, double number, Dimension dimension) {
     value(path, key, in_quotes(model::format_quantity(number, dimension)));
   }
   void known_quantity(const std::string& path, std::string_view key, double number, Dimension dimension) {
-    if (number != 0.0) quantity(path, key, number, dimension);
+    if (number != 0.0 || has_origin(path, key)) quantity(path, key, number, dimension);
   }
   void count(const std::string& path, std::string_view key, unsigned number, unsigned usual) {
-    if (number != usual) value(path, key, std::to_string(number));
+    if (number != usual || has_origin(path, key)) value(path, key, std::to_string(number));
   }
 
   /// Names of the file's own are those of compute node 0 without its mark.

@@ -58,12 +58,13 @@ void add_sample(TimingRecord& record, Seconds seconds) {
   MITRA_CHECK(std::isfinite(seconds.value) && seconds.value >= 0.0, "a task of '", record.key.codelet, "' took ",
               seconds.value, " s");
   ++record.count;
+  const double sample = std::round(seconds.value * 1e10) / 1e10;
   if (record.samples.size() < kReservoir) {
-    record.samples.push_back(seconds.value);
+    record.samples.push_back(sample);
     return;
   }
   const std::uint64_t place = model::mix(hash(record.key) + record.count) % record.count;
-  if (place < kReservoir) record.samples[place] = seconds.value;
+  if (place < kReservoir) record.samples[place] = sample;
 }
 
 void merge_into(TimingRecord& record, const TimingRecord& other) {

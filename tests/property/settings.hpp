@@ -1,12 +1,16 @@
-// Under what the properties must hold: every policy, few workers and many, a window that is never full and one that always is.
+// Under what the properties must hold: every policy, few workers and many, a window that is never full and one that always
+// is; live, and in virtual time on one memory, on many, and on memories that are always full.
 // Flow: [settings] -> property tests. Thread-safety: one thread.
 #pragma once
 
 #include <mitra/mitra.hpp>
 #include <mitra/registry.hpp>
+#include <string>
+#include <vector>
 
 #include "shrink.hpp"
 #include "support/catch.hpp"
+#include "support/machines.hpp"
 #include "support/random.hpp"
 #include "support/runtimes.hpp"
 #include "support/scale.hpp"
@@ -29,9 +33,37 @@ void expect_well(Runtime& rt, const Program& program, ProblemsOf problems_of) {
   FAIL(problems << "in " << program.tasks.size() << " tasks, of which these are enough:\n" << small.text());
 }
 
+/// Machines of virtual time: their bodies run for their values.
+inline std::vector<Config> simulated_settings(const std::string& policy) {
+  std::vector<Config> settings;
+  for (const std::string& machine : {std::string("identical-3"), test::machine_of_small_memories(), std::string("alice-recoque-unified-x4")}) {
+    Config config;
+    config.backend = "sim";
+    config.scheduler = policy;
+    config.machine = machine;
+    config.execute = true;
+    config.unknown = Seconds(1e-3);
+    settings.push_back(config);
+  }
+  settings[0].window = 5;
+  settings[1].noise = 0.5;
+  settings[1].information = "noisy";
+  settings[2].information = "mean";
+  return settings;
+}
+
 /// Calls test(rt, seed) for each setting and so many seeds; one Runtime serves all seeds of a setting.
 template <class Test>
 void in_every_setting(std::uint64_t seeds, Test test) {
+  for (const PolicyInfo* policy : schedulers())
+    for (const Config& config : simulated_settings(policy->name)) {
+      Runtime rt(config);
+      for (const std::uint64_t seed : test::seeds(test::kSanitized ? (seeds + 19) / 20 : (seeds + 3) / 4)) {
+        MITRA_INFO_SEED(seed);
+        INFO(policy->name << " in virtual time on " << rt.machine().name);
+        test(rt, seed);
+      }
+    }
   for (const PolicyInfo* policy : schedulers())
     for (const unsigned workers : {1U, 2U, 3U, 8U, 64U})
       for (const std::size_t window : {std::size_t{0}, std::size_t{5}}) {

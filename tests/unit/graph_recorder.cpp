@@ -1,7 +1,6 @@
 // A live run writes the graph that was submitted: tasks, data, edges, work, times; children, replays and failures too.
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <mitra/mitra.hpp>
 #include <string>
 #include <thread>
@@ -194,7 +193,7 @@ TEST_CASE("tasks that fail or never run are in a recorded run") {
 TEST_CASE("a datum that takes the address of another one is told from it") {
   const TaskGraph graph = recorded([](Runtime& rt) {
     for (std::size_t i = 1; i <= 20; ++i) {
-      auto x = rt.vector<double>(i, "x" + std::to_string(i));
+      auto x = rt.vector<double>(i, detail::message('x', i));
       rt.submit("use", [](View<double>) {}, x.write());
       rt.wait();
     }

@@ -1,8 +1,5 @@
 // A task graph as a workload: order, data, priorities, times, and a check that can fail.
-#include <atomic>
-#include <chrono>
 #include <cmath>
-#include <limits>
 #include <mitra/mitra.hpp>
 #include <string>
 
@@ -21,9 +18,9 @@ namespace {
 TaskGraph random_graph(std::uint64_t seed, std::size_t tasks) {
   test::Random random(seed);
   TaskGraph graph;
-  for (std::size_t d = 0; d < 6; ++d) graph.data.push_back({"d" + std::to_string(d), 4, d, 8});
+  for (std::size_t d = 0; d < 6; ++d) graph.data.push_back({detail::message('d', d), 4, d, 8});
   for (std::size_t t = 0; t < tasks; ++t) {
-    GraphTask task{.name = "kind " + std::to_string(random.below(4)), .priority = random.between(-2, 2)};
+    GraphTask task{.name = detail::message("kind ", random.below(4)), .priority = random.between(-2, 2)};
     if (t > 0 && random.chance(0.3)) task.after.push_back(static_cast<std::uint32_t>(random.below(t)));
     std::vector<std::uint32_t> data{0, 1, 2, 3, 4, 5};  // each once: some modes stand alone
     random.shuffle(data);

@@ -346,7 +346,7 @@ TEST_CASE("missing keys and sections are told with a line to write") {
   refused("[memory.ram]\n[class.cpu]\nkind = \"cpu\"\ncount = 1", 2, {"no 'memory'", "memory = \"ram\""});
   refused("memory = 5", 1, {"expected a table"});
   refused("[memory]\nram = 5", 2, {"expected a table", "[memory.NAME]"});
-  refused_after("[link]\nname = \"x\"", 11, {"no TOML"});  // [link] and [[link]] in one file
+  refused_after("[link]\nname = \"x\"", 13, {"no TOML"});  // [link] and [[link]] in one file
   refused(kSmall + "[link]\nname = \"x\"", 11, {"write [[link]]"});
   refused_after("[[kernel]]\ncodelet = \"gemm\"\nshape = \"8x8\"", 11, {"no 'time'"});
   refused_after("[[link]]\nname = \"x\"", 11, {"no 'bandwidth'"});

@@ -11,10 +11,13 @@ using model::parse_quantity;
 
 TEST_CASE("quantities are read in SI units") {
   CHECK(parse_quantity("150 us", Dimension::time) == 150e-6);
+  CHECK(parse_quantity("0.8 us", Dimension::time) == 0.8e-6);  // to the last bit
   CHECK(parse_quantity("150 \u00b5s", Dimension::time) == 150e-6);
   CHECK(parse_quantity("2s", Dimension::time) == 2.0);
   CHECK(parse_quantity("0.4 ns", Dimension::time) == Approx(4e-10));
   CHECK(parse_quantity("432 GB", Dimension::bytes) == 432e9);
+  CHECK(parse_quantity("1EB", Dimension::bytes) == 1e18);
+  CHECK(parse_quantity("1.5e-2 kB", Dimension::bytes) == 15.0);
   CHECK(parse_quantity("1 GiB", Dimension::bytes) == 1073741824.0);
   CHECK(parse_quantity("128 GB/s", Dimension::byte_rate) == 128e9);
   CHECK(parse_quantity("400 Gb/s", Dimension::byte_rate) == 50e9);

@@ -169,16 +169,19 @@ TEST_CASE("a GPU's copy engines are a limit, urgent copies go first") {
   rig.expect_nothing();
 }
 
-TEST_CASE("a copy between GPUs takes an engine of the target, between hosts none") {
+TEST_CASE("a copy to a GPU takes an engine of the target, else one of the source, between hosts none") {
   Rig rig;
   rig.copy(1, 2, 10, 1);
   rig.copy(1, 2, 10, 2);
   rig.copy(0, 2, 10, 3);
   rig.copy(1, 0, 10, 4);
   CHECK(rig.driver.waiting_copies() == 1);
+  rig.copy(1, 0, 10, 5);
+  rig.copy(1, 0, 10, 6);  // To a host: an engine of the source.
+  CHECK(rig.driver.waiting_copies() == 2);
   for (std::uint64_t i = 0; i < 9; ++i) rig.copy(0, 3, 10, 100 + i);
-  CHECK(rig.driver.waiting_copies() == 1);
-  for (int i = 0; i < 13; ++i) rig.next();
+  CHECK(rig.driver.waiting_copies() == 2);
+  for (int i = 0; i < 15; ++i) rig.next();
   rig.expect_nothing();
 }
 

@@ -1,6 +1,7 @@
 // Edges that the accesses of a graph imply: the table in access.hpp, case by case, and against the graph that runs.
 #include <mitra/error.hpp>
 #include <mitra/task_graph.hpp>
+#include <string>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -66,7 +67,7 @@ TEST_CASE("explicit edges join the implied ones, each once and in order") {
 
 TEST_CASE("graphs whose indices lead nowhere are refused") {
   TaskGraph graph = on_one_datum({AccessMode::write, AccessMode::read});
-  graph.name = "g";
+  graph.name = std::string("g");
   graph.tasks[1].accesses[0].datum = 1;
   CHECK_THROWS_WITH(predecessors_of(graph), test::contains("task graph 'g': task 1 ('task') accesses datum 1, and there are 1"));
   graph.tasks[1].accesses.clear();

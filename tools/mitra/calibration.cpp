@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <map>
 #include <ranges>
 #include <set>
@@ -15,7 +16,6 @@
 #include <mitra/model_store.hpp>
 
 #include "text.hpp"
-#include "workloads/blas.hpp"
 #include "workloads/overhead_graph.hpp"
 #include "workloads/workload.hpp"
 
@@ -75,6 +75,13 @@ std::vector<Family> families(bool quick) {
     all.push_back(std::move(bench));
   }
   return all;
+}
+
+/// To four digits: what comes behind them is noise.
+double rounded(double value) {
+  if (!(value > 0.0)) return value;
+  const double unit = std::pow(10.0, 3 - std::floor(std::log10(value)));
+  return std::round(value * unit) / unit;
 }
 
 bool wanted(const std::vector<std::string>& codelets, const std::string& name) {
@@ -148,13 +155,14 @@ void Calibration::run() {
   done_ = 0.05;
   measure_bandwidth();
   done_ = 0.1;
-  if (options_.codelets.empty()) {
-    const workloads::SingleThreadedBlas one_thread;
-    rate_fp64 = workloads::one_core_gemm_rate<double>();
-    rate_fp32 = workloads::one_core_gemm_rate<float>();
-  }
-  done_ = 0.15;
   measure_kernels(Seconds(options_.quick ? 5.0 : 40.0));
+  // Its best tile: a product of one large matrix may have been disturbed, hundreds of tiles were not all.
+  for (const TimingRecord& record : records()) {
+    const auto summary = summarise(record);
+    if (!summary || record.key.codelet != "gemm") continue;
+    std::optional<double>& rate = record.key.shapes.front().element_size == 8 ? rate_fp64 : rate_fp32;
+    rate = std::max(rate.value_or(0.0), record.key.flops / summary->seconds.value);
+  }
   describe_machine();
   done_ = 1.0;
 }
@@ -191,7 +199,7 @@ void Calibration::measure_kernels(Seconds budget) {
       if (result.verified == false)
         throw std::runtime_error(fmt::format("{}: the result is wrong ({})", step.workload, fmt::join(result.remarks, "; ")));
       last[family.name] = {step.cost, (now() - begun).value};
-      done_ = 0.15 + 0.85 * std::min(1.0, (now() - start) / budget);
+      done_ = 0.1 + 0.9 * std::min(1.0, (now() - start) / budget);
     }
 }
 
@@ -201,12 +209,12 @@ void Calibration::measure_overheads() {
   config.workers = 1;
   config.policy = nullptr;
   workloads::OverheadSize size;
-  size.tasks = 20'000;
+  size.tasks = 2'000;  // as many as a window holds: records that have left the caches would count for the runtime
   config.window = 1U << 20;
   Runtime rt(config);
   workloads::OverheadGraph graph(rt, workloads::OverheadPattern::stencil_1d, size);
   std::vector<double> submit, execute;
-  for (int i = 0; i < (options_.quick ? 5 : 15); ++i) {
+  for (int i = 0; i < (options_.quick ? 50 : 200); ++i) {
     const Seconds start = now();
     graph.submit();
     const Seconds submitted = now();
@@ -249,7 +257,7 @@ void Calibration::describe_machine() {
   const WorkerClass& cpus = found.classes.front();
   machine_.name = host_;
   machine_.summary = fmt::format("measured by `mitra calibrate`: {} workers on {} processors", found.workers.size(), found.processors);
-  machine_.submission_overhead = submission_overhead;
+  machine_.submission_overhead = Seconds(rounded(submission_overhead.value));
 
   WorkerClassDescription cpu;
   cpu.name = cpus.name;
@@ -258,41 +266,46 @@ void Calibration::describe_machine() {
   for (const Worker& worker : found.workers) caches.insert(worker.l3_domain);
   cpu.l3_domains = static_cast<unsigned>(caches.size());
   cpu.memory = "dram";
-  cpu.task_overhead = task_overhead;
-  cpu.bandwidth = bandwidth_one;
-  // The peak that matters is what a large matrix product reaches; of the datasheet's one, nothing is known here.
-  const auto rate = [&](Precision precision, const std::optional<double>& flops) {
-    if (!flops) return;
-    cpu.peak[static_cast<std::size_t>(precision)] = *flops;
+  cpu.task_overhead = Seconds(rounded(task_overhead.value));
+  cpu.bandwidth = rounded(bandwidth_one);
+  // The peak that matters is what a matrix product reaches; of the datasheet's one, nothing is known here.
+  for (const auto& [precision, flops] : {std::pair(Precision::fp64, rate_fp64), std::pair(Precision::fp32, rate_fp32)}) {
+    if (!flops) continue;
+    cpu.peak[static_cast<std::size_t>(precision)] = rounded(*flops);
     cpu.efficiency[static_cast<std::size_t>(precision)] = 1.0;
-  };
-  rate(Precision::fp64, rate_fp64);
-  rate(Precision::fp32, rate_fp32);
+  }
   machine_.classes.push_back(cpu);
 
   MemoryDescription memory;
   memory.name = memory.group = "dram";
   memory.capacity = found.memory_nodes.front().capacity;
-  memory.bandwidth = bandwidth_all;
+  memory.bandwidth = rounded(bandwidth_all);
   machine_.memories.push_back(memory);
   machine_.local_routes.resize(1);
   machine_.to_network.resize(1);
   machine_.from_network.resize(1);
 
-  // Rows for data of equal shapes, and rates of those codelets whose largest size says enough about still larger ones.
+  // Rows, but for tasks that differ by more than their shapes; and rates of what computes, by the largest size.
   std::map<std::string, std::pair<double, double>> largest;  // codelet -> flops, flop/s
   for (const TimingRecord& record : records()) {
     const auto summary = summarise(record);
     if (!summary || record.key.shapes.empty() || record.key.codelet == "task_bench") continue;
     KernelTiming kernel{record.key.codelet, {}, precision_of(record.key.shapes.back().element_size), ClassId(0),
-                        summary->seconds, summary->spread, record.key.flops};
+                        Seconds(rounded(summary->seconds.value)), rounded(summary->spread), record.key.flops};
     for (const DataShape& shape : record.key.shapes) kernel.shapes.push_back(to_string(shape));
     if (kernel.precision == Precision::fp64 && record.key.flops > largest[record.key.codelet].first && rate_fp64)
       largest[record.key.codelet] = {record.key.flops, record.key.flops / summary->seconds.value};
     machine_.kernels.push_back(std::move(kernel));
   }
   for (const auto& [codelet, best] : largest)
-    if (best.second > 0.0) machine_.rates.push_back({codelet, ClassId(0), best.second / *rate_fp64});
+    if (best.second > 0.0) machine_.rates.push_back({codelet, ClassId(0), rounded(best.second / *rate_fp64)});
+
+  for (const char* key : {"submission_overhead", "class.cpu.task_overhead", "class.cpu.bandwidth", "memory.dram.bandwidth",
+                          "class.cpu.peak.fp64", "class.cpu.peak.fp32"})
+    machine_.origins.push_back({key, {}, "measured by `mitra calibrate`", false,
+                                std::string_view(key).find("peak") == std::string_view::npos
+                                    ? ""
+                                    : "the best rate of a matrix product on one core, while the others were busy or idle"});
 }
 
 }  // namespace mitra::tool

@@ -38,7 +38,7 @@ class Calibration {
 
   Seconds submission_overhead, task_overhead;
   double bandwidth_one = 0.0, bandwidth_all = 0.0;    ///< Bytes/s, of one core and of all together.
-  std::optional<double> rate_fp64, rate_fp32;         ///< FLOP/s of one core in large matrix products.
+  std::optional<double> rate_fp64, rate_fp32;         ///< FLOP/s of one core in its best product of tiles.
 
   static std::vector<std::string> known_codelets();
 

@@ -104,7 +104,7 @@ class Calibrate final : public Call {
                         format_seconds(calibration.submission_overhead), format_seconds(calibration.task_overhead));
     text += fmt::format("memory: {:.1f} GB/s from one core, {:.1f} GB/s from all\n", calibration.bandwidth_one / 1e9,
                         calibration.bandwidth_all / 1e9);
-    if (calibration.rate_fp64)
+    if (calibration.rate_fp64 && calibration.rate_fp32)
       text += fmt::format("matrix product on one core: {:.1f} GFLOP/s in fp64, {:.1f} in fp32\n", *calibration.rate_fp64 / 1e9,
                           *calibration.rate_fp32 / 1e9);
     for (const std::string& remark : calibration.remarks()) text += remark + "\n";

@@ -59,13 +59,14 @@ std::string element_text(const TimingKey& key) {
 }
 
 std::string table_of(const Shown& shown) {
-  Table table({"codelet", "class", "data", "bytes", "time", "spread", "GFLOP/s", "count", "source"});
+  Table table({"codelet", "class", "data", "bytes", "flop", "time", "spread", "GFLOP/s", "count", "source"});
   for (const TimingRecord& record : shown.set.records) {
     const auto summary = summarise(record);
     const bool has_rate = summary && record.flops() > 0.0 && summary->seconds > Seconds(0.0);
     table.row({record.key.codelet,
                record.key.worker_class + (record.key.power_state.empty() ? "" : " (" + record.key.power_state + ")"),
-               data_text(record.key), element_text(record.key), summary ? format_seconds(summary->seconds) : "-",
+               data_text(record.key), element_text(record.key), record.flops() > 0.0 ? fmt::format("{:.3g}", record.flops()) : "-",
+               summary ? format_seconds(summary->seconds) : "-",
                summary ? fmt::format("{:.1f}%", 100 * summary->spread) : "-",
                has_rate ? fmt::format("{:.2f}", record.flops() / summary->seconds.value / 1e9) : "-",
                fmt::format("{}", summary ? summary->count : record.count), source_of(shown, record)});
