@@ -113,8 +113,9 @@ class HeteroPrio final : public SchedulingPolicy {
       set_idle(worker, false);
       if (spoliates_) remember(id, task, view);
     } else if (!holds) {
+      if (!worker.listed) idle_ids_[worker.kind].push_back(id);
+      worker.listed = true;
       set_idle(worker, true);
-      idle_ids_[worker.kind].push_back(id);
     }
     return task;
   }
@@ -132,6 +133,7 @@ class HeteroPrio final : public SchedulingPolicy {
     std::size_t kind = kCpu;
     bool can_abort = false;
     bool idle = false;          // it asked in vain, and holds nothing
+    bool listed = false;        // in idle_ids_
     std::vector<Held> held{};   // for spoliation, the oldest first
   };
 
@@ -155,7 +157,10 @@ class HeteroPrio final : public SchedulingPolicy {
     if (!own_[kind].empty()) return take_near(own_[kind], id, view);
     TaskHeap* const heap = both_.end_of(static_cast<WorkerKind>(kind));
     if (heap == nullptr) return {};
-    if (waits_ && others_are_sooner(heap->top(), kind, view)) return {};
+    if (waits_ && others_are_sooner(heap->top(), kind, view)) {
+      if (const WorkerId other = idle_worker(kind == kCpu ? kHip : kCpu); other.valid()) view.wake(other);
+      return {};
+    }
     const TaskRef task = take_near(*heap, id, view);
     both_.taken(*heap);
     if (waits_) {
@@ -202,22 +207,28 @@ class HeteroPrio final : public SchedulingPolicy {
     if (worker.idle == idle) return;
     worker.idle = idle;
     idle_count_[worker.kind] += idle ? 1 : std::size_t(-1);
-    if (idle_count_[worker.kind] == 0) idle_ids_[worker.kind].clear();
+  }
+  /// @returns A worker that has nothing, which counts as idle no more; not valid() if there is none.
+  WorkerId idle_worker(std::size_t kind) {
+    while (!idle_ids_[kind].empty()) {
+      const WorkerId worker = idle_ids_[kind].back();
+      idle_ids_[kind].pop_back();
+      workers_[worker.index()].listed = false;
+      if (!workers_[worker.index()].idle) continue;
+      set_idle(workers_[worker.index()], false);
+      return worker;
+    }
+    return {};
   }
   /// A worker of the same kind that has nothing is to come first. @returns Whether there is one.
   bool leave_to_idle(WorkerId id, SchedulerView& view) {
     const std::size_t kind = workers_[id.index()].kind;
     if (idle_count_[kind] == 0 || (own_[kind].empty() && both_.end_of(static_cast<WorkerKind>(kind)) == nullptr)) return false;
-    while (!idle_ids_[kind].empty()) {
-      const WorkerId other = idle_ids_[kind].back();
-      idle_ids_[kind].pop_back();
-      if (!workers_[other.index()].idle || other == id) continue;
-      set_idle(workers_[other.index()], false);
-      view.wake(other);
-      view.wake(id);  // there may be enough for both
-      return true;
-    }
-    return false;
+    const WorkerId other = idle_worker(kind);
+    if (!other.valid() || other == id) return false;
+    view.wake(other);
+    view.wake(id);  // there may be enough for both
+    return true;
   }
 
   // ---- spoliation ----

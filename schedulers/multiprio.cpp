@@ -1,6 +1,6 @@
-// A heap of the ready tasks for each class of workers, each in its own order: how much the class gains by running the task,
-// weighed by how critical it is. A worker takes, of the first few in the heap of its class, the one whose data are near; and
-// one that is not of the task's best class takes it only if the best workers have enough to do without it.
+// A heap of the ready tasks for each class of workers, each in its own order: how much is gained by running the task there,
+// and among equal gains, how critical it is. A worker takes, of the first few in the heap of its class, the one whose data
+// are near; one that is not of the task's best class takes it only if the best workers have enough to do without it.
 //
 // Tayeb, Bramas, Faverge, Guermouche: Dynamic tasks scheduling with multiple priorities on heterogeneous computing systems
 // (HCW, IPDPS workshops, 2024). From it: one heap for each kind of workers; the gain, the distance of the task's time here
@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include <mitra/scheduling_policy.hpp>
@@ -41,6 +42,7 @@ class MultiPrio final : public SchedulingPolicy {
       classes_[c].kind = machine.classes[c].kind;
       classes_[c].workers = static_cast<double>(machine.classes[c].workers.size());
     }
+    for (const Worker& worker : machine.workers) workers_.push_back({.worker_class = worker.worker_class.index()});
     several_nodes_ = machine.memory_nodes.size() > 1;
   }
 
@@ -92,11 +94,11 @@ class MultiPrio final : public SchedulingPolicy {
   }
 
   TaskRef next(WorkerId id, SchedulerView& view) override {
-    const Worker& worker = view.machine().workers[id.index()];
-    const std::size_t c = worker.worker_class.index();
+    const std::size_t c = workers_[id.index()].worker_class;
+    const NodeId node = view.machine().workers[id.index()].node;
     std::vector<Place>& heap = classes_[c].heap;
     looked_at_.clear();
-    std::size_t best = kNothing;
+    std::size_t best = kNothing, refused_for = kNothing;
     Bytes fewest{};
     double top_gain = 0.0;
     while (!heap.empty() && looked_at_.size() < window_) {
@@ -109,13 +111,16 @@ class MultiPrio final : public SchedulingPolicy {
         continue;
       }
       looked_at_.push_back(place);
-      if (!may_take(entry, c, view)) continue;
+      if (!may_take(entry, c, view)) {
+        refused_for = entry.best;
+        continue;
+      }
       if (best == kNothing) {
         top_gain = place.gain;
       } else if (place.gain < top_gain - epsilon_) {
         break;
       }
-      const Bytes missing = several_nodes_ ? view.bytes_missing(entry.task, worker.node) : Bytes(0);
+      const Bytes missing = several_nodes_ ? view.bytes_missing(entry.task, node) : Bytes(0);
       if (best == kNothing || missing < fewest) {
         best = looked_at_.size() - 1;
         fewest = missing;
@@ -131,6 +136,8 @@ class MultiPrio final : public SchedulingPolicy {
         std::push_heap(heap.begin(), heap.end(), later);
       }
     }
+    set_idle(id, !task);
+    if (!task && refused_for != kNothing) wake_idle(refused_for, view);
     return task;
   }
 
@@ -161,6 +168,12 @@ class MultiPrio final : public SchedulingPolicy {
     double workers = 0.0;
     double work = 0.0;  // seconds of the ready tasks for which this class is the best
     std::vector<Place> heap;
+    std::vector<WorkerId> idle;  // asked in vain; some of them idle no more
+  };
+  struct WorkerState {
+    std::size_t worker_class = 0;
+    bool idle = false;
+    bool listed = false;  // in ClassState::idle
   };
 
   static bool later(const Place& a, const Place& b) {
@@ -185,6 +198,26 @@ class MultiPrio final : public SchedulingPolicy {
     const std::optional<Estimate> here = view.estimate(entry.task, ClassId(static_cast<std::uint32_t>(c)));
     const ClassState& best = classes_[entry.best];
     return here && best.work / best.workers > here->seconds.value;
+  }
+
+  void set_idle(WorkerId worker, bool idle) {
+    WorkerState& state = workers_[worker.index()];
+    state.idle = idle;
+    if (!idle || state.listed) return;
+    state.listed = true;
+    classes_[state.worker_class].idle.push_back(worker);
+  }
+  /// The task that was refused is there for a worker of this class.
+  void wake_idle(std::size_t c, SchedulerView& view) {
+    std::vector<WorkerId>& idle = classes_[c].idle;
+    while (!idle.empty()) {
+      const WorkerId worker = idle.back();
+      idle.pop_back();
+      WorkerState& state = workers_[worker.index()];
+      state.listed = false;
+      if (!std::exchange(state.idle, false)) continue;
+      return view.wake(worker);
+    }
   }
 
   std::uint32_t new_slot() {
@@ -215,6 +248,7 @@ class MultiPrio final : public SchedulingPolicy {
   const double epsilon_;
   bool several_nodes_ = false;
   std::vector<ClassState> classes_;
+  std::vector<WorkerState> workers_;
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
   std::vector<Place> looked_at_;

@@ -24,9 +24,12 @@ class IdleTimes {
 
   IdleTimes() = default;
   /// @param shortest  No task will be shorter.
+  explicit IdleTimes(double shortest) : shortest_(shortest) {}
   IdleTimes(std::size_t workers, double from, double shortest) : shortest_(shortest) {
-    for (std::uint32_t w = 0; w < workers; ++w) insert(from, kForever, w);
+    for (std::uint32_t w = 0; w < workers; ++w) add(w, from);
   }
+  /// The worker is idle from then on.
+  void add(std::uint32_t worker, double from) { insert(from, kForever, worker); }
 
   /// @returns The gap in which a task that is ready at `ready` and takes `duration` starts first; of several that let it
   ///          start at once, the one that began last.
@@ -41,7 +44,7 @@ class IdleTimes {
     root_ = erase(root_, fit.gap);
     free_.push_back(fit.gap);
     if (fit.start - gap.start >= shortest_ && fit.start > gap.start) insert(gap.start, fit.start, gap.worker);
-    if (const double end = fit.start + duration; gap.end - end >= shortest_) insert(end, gap.end, gap.worker);
+    if (const double end = fit.start + duration; gap.end > end && gap.end - end >= shortest_) insert(end, gap.end, gap.worker);
     return gap.worker;
   }
   /// Nothing starts before `now` any more.

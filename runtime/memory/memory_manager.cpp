@@ -286,6 +286,8 @@ std::uint32_t MemoryManager::fetch(std::uint32_t datum, NodeId to, bool urgent) 
   Replica& target = replica(datum, to);
   if (target.transfer != kNone) return target.transfer;
   const NodeId from = best_source(datum, to);
+  MITRA_CHECK(from != to && replica(datum, from).state != ReplicaState::invalid, "datum ", datum, " is fetched to node ", to.value,
+              " from node ", from.value, ", of ", data_[datum].valid, " that hold it; state here ", int(target.state));
   const std::uint32_t transfer = new_transfer({.datum = datum, .from = from, .to = to});
   target.transfer = transfer;
   pin(datum, from);
@@ -313,7 +315,9 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
       drop(datum, from);
       target.state = ReplicaState::modified;
     }
-    if (stale && !transfer.tickets.empty()) {  // somebody wants what was written meanwhile
+    // Somebody wants what was written meanwhile, elsewhere: between a parent and its children the order of submission does
+    // not keep readers and writers apart.
+    if (stale && !transfer.tickets.empty() && target.state == ReplicaState::invalid) {
       auto& tickets = transfers_[fetch(datum, to, true)].tickets;
       tickets.insert(tickets.end(), transfer.tickets.begin(), transfer.tickets.end());
       transfer.tickets.clear();

@@ -8,11 +8,7 @@
 
 #include <mitra/error.hpp>
 
-// Only this file sees the library: it takes longer to compile than all the rest of the model.
-#define TOML_EXCEPTIONS 1
-#define TOML_ENABLE_FORMATTERS 0
-#define TOML_MAX_NESTED_VALUES 32
-#include <toml++/toml.h>
+#include "model/toml_library.hpp"
 
 namespace mitra::model {
 
@@ -227,14 +223,16 @@ const DocumentNode* DocumentNode::find(std::string_view name) const {
 }
 
 DocumentNode parse_document(std::string_view text, const std::string& file) {
+  return Conversion(file).table(parse_toml(text, file), 1, DocumentNode{});
+}
+
+toml::table parse_toml(std::string_view text, const std::string& file) {
   check_depth(text, file);
-  toml::table root;
   try {
-    root = toml::parse(text, std::string_view(file));
+    return toml::parse(text, std::string_view(file));
   } catch (const toml::parse_error& error) {
     throw ConfigError(fmt::format("{}:{}: no TOML: {}", file, error.source().begin.line, error.description()));
   }
-  return Conversion(file).table(root, 1, DocumentNode{});
 }
 
 void merge_document(DocumentNode& base, DocumentNode over) {

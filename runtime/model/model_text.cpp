@@ -3,16 +3,16 @@
 
 #include <fmt/format.h>
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
 #include <mitra/error.hpp>
 #include <mitra/model_store.hpp>
+
+#include "model/toml_library.hpp"
+
+#include "model/toml_library.hpp"
 
 namespace mitra {
 namespace {
@@ -23,9 +23,7 @@ class ModelReader {
   explicit ModelReader(std::string_view file) : file_(file) {}
 
   ModelSet read(std::string_view text) const {
-    toml::parse_result parsed = toml::parse(text, file_);
-    if (!parsed) refuse(parsed.error().source().begin.line, std::string(parsed.error().description()));
-    const toml::table& root = parsed.table();
+    const toml::table root = model::parse_toml(text, std::string(file_));
     const std::int64_t format = whole(root, root, "format");
     if (format > kModelFormat)
       refuse(root.get("format"), fmt::format("format {} is newer than {}, which this Mitra reads; use a newer Mitra, or "

@@ -24,7 +24,7 @@ cp -r "$project" "$work/project"
 "$cmake" -S "$work/project" -B "$work/build" -G "$generator" -DCMAKE_CXX_COMPILER="$compiler" \
   -DCMAKE_BUILD_TYPE=Debug -DCMAKE_PREFIX_PATH="$prefix"
 "$cmake" --build "$work/build"
-(cd "$work/build" && ./app)
+(cd "$work/build" && ./app && ./bounds)
 
 echo "== pkg-config"
 if command -v pkg-config >/dev/null; then

@@ -210,6 +210,15 @@ TEST_CASE("StarPU's tasks come in the order of submission, in seconds and flops"
   CHECK(graph.data.at(gemm.accesses[2].datum).rows == 100);
 }
 
+TEST_CASE("StarPU's tasks without dependencies come in the order of submission, not of their end") {
+  const char* text = "JobId: 2\nSubmitOrder: 20\nHandles: a\nModes: R\n\nJobId: 1\nSubmitOrder: 10\nHandles: a\nModes: W\nPriority: -1\n";
+  const TaskGraph graph = read_graph_text(text, GraphFormat::starpu_tasks, "tasks.rec");
+  REQUIRE(graph.tasks.size() == 2);
+  CHECK(graph.tasks[0].priority == -1);
+  CHECK(predecessors_of(graph) == std::vector<Indices>{{}, {0}});
+  CHECK(graph.tasks[0].name == "task");
+}
+
 TEST_CASE("broken tasks.rec files say line and reason") {
   const auto rec = [](const char* from, const char* to, const std::string& message) {
     refused(GraphFormat::starpu_tasks, replaced(kTasksRec, from, to), message);

@@ -127,7 +127,8 @@ TEST_CASE("broken model files name file, line and reason") {
       {kHead + kTiming + kRest + "imported = { mean_s = 1.0 }\n", ":9:", "'spread' is missing"},
       {kHead + kTiming + kRest + "speed = 3\n", ":9:", "unknown key 'speed'"},
       {kHead + kTiming + kRest + kTiming + kRest, ":3:", "two timings of 'f'"},
-      {kHead + "[[timing\n", ":3:", ""},
+      {kHead + "[[timing\n", ":3:", "no TOML"},
+      {kHead + "a" + std::string(100000, '.') + "b = 1\n", ":3:", ""},
   };
   for (const Case& broken : cases) {
     INFO(broken.text);

@@ -1,0 +1,280 @@
+// A policy that plans the whole graph before it runs, and then holds the workers to the plan as far as reality allows.
+// Flow: submitted -> plan graph -> [planned policy] -> plan; ready -> places -> worker. Thread-safety: serialised.
+//
+// What was submitted and is not planned yet is planned when the next worker asks. Afterwards, a worker that asks gets
+//   1. of the ready tasks of its place whose planned start has come, the first one: equal workers stand in for each other;
+//   2. the next task of its own plan, if that is ready, also before its time;
+//   3. a task that no model knows: such tasks are not planned, the most urgent goes to whoever asks;
+//   4. and if nobody runs anything, whatever is ready: a plan never stops a run, whatever has become of it.
+// Otherwise it waits, as the plan wants it to: an idle time before an urgent task is a decision, not an accident.
+// Without models there is no plan, and 3 is all: one heap by priority.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include <mitra/list_plan.hpp>
+#include <mitra/plan_graph.hpp>
+#include <mitra/scheduling_policy.hpp>
+#include <mitra/task_queues.hpp>
+#include <mitra/task_table.hpp>
+
+namespace mitra {
+
+class PlannedPolicy : public SchedulingPolicy {
+ public:
+  void start(SchedulerView& view) override {
+    const Machine& machine = view.machine();
+    graph_.start(machine);
+    places_ = places_of(machine);
+    workers_.resize(machine.workers.size());
+    for (std::uint32_t p = 0; p < places_.size(); ++p) {
+      const WorkerKind kind = machine.classes[places_[p].worker_class.index()].kind;
+      waiting_.push_back({kind, {}, {}});
+      for (const WorkerId id : places_[p].workers) workers_[id.index()].place = p;
+    }
+  }
+  bool watches_submissions() const override { return true; }
+
+  void submitted(TaskRef task, SchedulerView& view) override { add(task, view.predecessors(), view); }
+
+  void ready(TaskRef task, SchedulerView& view) override {
+    Entry* entry = entries_.find(task.id());
+    if (entry == nullptr || entry->state == State::given) entry = add(task, {}, view);
+    if (entry == nullptr) return unknown_[kind_set(task)].push(task);
+    entry->task = task;
+    if (entry->state == State::seen) return unplanned_.push_back(task.id());
+    offer(task.id(), *entry, view);
+  }
+
+  TaskRef next(WorkerId worker, SchedulerView& view) override {
+    if (graph_.size() != 0) make_plan(view);
+    const TaskRef task = choose(worker, view);
+    OfWorker& own = workers_[worker.index()];
+    own.asked_in_vain = !task;
+    own.called = false;
+    if (!task && !own.listed) {
+      own.listed = true;
+      waiting_[own.place].idle.push_back(worker);
+    }
+    return task;
+  }
+
+ protected:
+  /// Plans all tasks of `planner.graph()`.
+  virtual Plan plan(ListPlanner& planner) = 0;
+  const std::vector<Place>& places() const { return places_; }
+
+ private:
+  enum class State : std::uint8_t { seen, planned, given };
+  struct Entry {
+    TaskRef task;  // once it is ready
+    double start = 0.0, finish = 0.0;
+    std::uint32_t number = 0;  // in the graph to plan
+    WorkerId worker;
+    State state = State::seen;
+  };
+  struct Turn {
+    double start = 0.0;
+    TaskId id;
+    bool operator<(const Turn& other) const {  // std heaps keep the largest on top: the earliest is wanted there
+      return start != other.start ? start > other.start : id > other.id;
+    }
+  };
+  using Turns = std::vector<Turn>;
+  struct OfPlace {
+    WorkerKind kind;
+    Turns ready;
+    std::vector<WorkerId> idle;  // those who asked in vain, and perhaps have been given something since
+  };
+  struct OfWorker {
+    std::uint32_t place = 0;
+    bool asked_in_vain = true;  // since it was given something
+    bool listed = false;
+    bool called = false;  // and has not come yet
+    Turns plan;
+  };
+
+  // --- planning ---
+  /// @returns Null if no model knows the task.
+  Entry* add(TaskRef task, std::span<const TaskId> predecessors, SchedulerView& view) {
+    if (graph_.size() == 0 && planned_ == 0) graph_.clear(true);
+    const auto number = [&](TaskId id) {
+      const Entry* entry = entries_.find(id);
+      return entry == nullptr || entry->state != State::seen ? PlanGraph::kOld : entry->number;
+    };
+    const auto ended = [&](TaskId id) {
+      const Entry* entry = entries_.find(id);
+      return entry == nullptr ? 0.0 : entry->finish;
+    };
+    const auto place = static_cast<std::uint32_t>(graph_.size());
+    if (!graph_.add(task, predecessors, view, number, ended)) return nullptr;
+    Entry& entry = entries_[task.id()];
+    entry = {};
+    entry.number = place;
+    return &entry;
+  }
+
+  void make_plan(SchedulerView& view) {
+    const double now = view.now().value;
+    forget_given(now);
+    graph_.close();
+    double shortest = std::numeric_limits<double>::infinity();
+    for (std::size_t t = 0; t < graph_.size(); ++t) shortest = std::min(shortest, graph_.shortest(t));
+    shortest_ = planned_ == 0 ? shortest : std::min(shortest, shortest_);
+    if (planned_ == 0) {
+      idle_.assign(places_.size(), IdleTimes(shortest_));
+      for (std::size_t p = 0; p < places_.size(); ++p)
+        for (std::uint32_t i = 0; i < places_[p].workers.size(); ++i)
+          idle_[p].add(i, std::max(now, view.busy_until(places_[p].workers[i]).value));
+    } else {
+      for (IdleTimes& idle : idle_) idle.forget_before(now, shortest_);
+    }
+
+    ListPlanner planner(graph_, places_, idle_, now);
+    Plan result = plan(planner);
+    idle_ = std::move(result.idle);
+    graph_.available() = std::move(result.available);
+    graph_.datum() = std::move(result.data);
+    for (std::size_t t = 0; t < graph_.size(); ++t) {
+      const Plan::Entry& where = result.entries[t];
+      Entry& entry = entries_[graph_.id(t)];
+      entry.state = State::planned;
+      entry.start = where.start;
+      entry.finish = where.finish;
+      entry.worker = places_[where.place].workers[where.worker];
+      push(workers_[entry.worker.index()].plan, {where.start, graph_.id(t)});
+    }
+    planned_ += graph_.size();
+    graph_.clear(false);
+    for (const TaskId id : unplanned_) offer(id, *entries_.find(id), view);
+    unplanned_.clear();
+  }
+
+  /// Of tasks that have been given out, the planned end is kept until it has come: what follows them may be planned yet.
+  void forget_given(double now) {
+    while (!given_.empty()) {
+      const Entry* entry = entries_.find(given_.front());
+      if (entry != nullptr && entry->state == State::given) {
+        if (entry->finish > now) return;
+        entries_.erase(given_.front());
+      }
+      given_.pop_front();
+    }
+  }
+
+  // --- giving ---
+  /// A planned task is ready.
+  void offer(TaskId id, const Entry& entry, SchedulerView& view) {
+    const std::uint32_t place = workers_[entry.worker.index()].place;
+    OfPlace& waiting = waiting_[place];
+    push(waiting.ready, {entry.start, id});
+    if (places_.size() > 1) view.prefetch(entry.task, places_[place].node);
+    if (workers_[entry.worker.index()].asked_in_vain || !is_due(entry.start, view.now().value)) return call(entry.worker, view);
+    while (!waiting.idle.empty()) {  // its worker is late: another one of the place
+      const WorkerId other = waiting.idle.back();
+      waiting.idle.pop_back();
+      workers_[other.index()].listed = false;
+      if (workers_[other.index()].asked_in_vain) return call(other, view);
+    }
+    call(entry.worker, view);
+  }
+  void call(WorkerId worker, SchedulerView& view) {
+    workers_[worker.index()].called = true;
+    view.wake(worker);
+  }
+
+  TaskRef choose(WorkerId worker, SchedulerView& view) {
+    const double now = view.now().value;
+    OfWorker& own = workers_[worker.index()];
+    OfPlace& place = waiting_[own.place];
+    if (const Turn* first = first_ready(place); first != nullptr && is_due(first->start, now)) return give(first->id);
+    while (!own.plan.empty() && !waits(own.plan.front())) pop(own.plan);
+    if (!own.plan.empty())
+      if (const Entry* entry = entries_.find(own.plan.front().id); entry->task) return give(own.plan.front().id);
+    if (const TaskRef task = take_unknown(place.kind)) return task;
+    return planned_ == 0 || somebody_runs(now, view) ? TaskRef() : take_anything(own.place, view);
+  }
+
+  /// Nobody runs anything, so nothing will become ready before something starts.
+  TaskRef take_anything(std::size_t own_place, SchedulerView& view) {
+    for (std::size_t i = 0; i < waiting_.size(); ++i) {
+      OfPlace& place = waiting_[(own_place + i) % waiting_.size()];
+      const Turn* first = first_ready(place);
+      if (first == nullptr) continue;
+      const Entry* entry = entries_.find(first->id);
+      if (entry->task.runs_on(waiting_[own_place].kind)) return give(first->id);
+      call(entry->worker, view);
+    }
+    return {};
+  }
+
+  bool somebody_runs(double now, SchedulerView& view) {
+    const auto runs = [&](std::size_t w) {
+      return workers_[w].called || !workers_[w].asked_in_vain || view.busy_until(WorkerId(static_cast<std::uint32_t>(w))).value > now;
+    };
+    if (runs(witness_)) return true;
+    for (std::size_t w = 0; w < workers_.size(); ++w) {
+      if (!runs(w)) continue;
+      witness_ = w;  // it is asked first, for as long as it runs
+      return true;
+    }
+    return false;
+  }
+
+  TaskRef give(TaskId id) {
+    Entry& entry = *entries_.find(id);
+    entry.state = State::given;
+    --planned_;
+    given_.push_back(id);
+    return std::exchange(entry.task, TaskRef());
+  }
+
+  TaskRef take_unknown(WorkerKind kind) {
+    TaskHeap* best = nullptr;
+    for (std::size_t set = 1; set < kKindSets; ++set)
+      if (includes(set, kind) && !unknown_[set].empty() && (best == nullptr || ByPriority{}(best->top(), unknown_[set].top())))
+        best = &unknown_[set];
+    return best == nullptr ? TaskRef() : best->pop();
+  }
+
+  /// Clocks count in floating point: a billionth is no delay.
+  static bool is_due(double start, double now) { return start <= now + 1e-9 * now; }
+  bool waits(const Turn& turn) {
+    const Entry* entry = entries_.find(turn.id);
+    return entry != nullptr && entry->state == State::planned && entry->start == turn.start;
+  }
+  const Turn* first_ready(OfPlace& place) {
+    while (!place.ready.empty() && !waits(place.ready.front())) pop(place.ready);
+    return place.ready.empty() ? nullptr : &place.ready.front();
+  }
+  static void push(Turns& turns, Turn turn) {
+    turns.push_back(turn);
+    std::push_heap(turns.begin(), turns.end());
+  }
+  static void pop(Turns& turns) {
+    std::pop_heap(turns.begin(), turns.end());
+    turns.pop_back();
+  }
+
+  std::vector<Place> places_;
+  std::vector<OfPlace> waiting_;  // by place
+  std::vector<OfWorker> workers_;
+  TaskTable<Entry> entries_;
+  PlanGraph graph_;                 // what is to be planned
+  std::vector<IdleTimes> idle_;     // by place: what the plans have left
+  double shortest_ = 0.0;
+  std::size_t planned_ = 0;         // and not given out
+  std::vector<TaskId> unplanned_;   // ready already
+  std::deque<TaskId> given_;
+  std::size_t witness_ = 0;
+  std::array<TaskHeap, kKindSets> unknown_;  // tasks that no model knows
+};
+
+}  // namespace mitra
