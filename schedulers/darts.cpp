@@ -367,9 +367,9 @@ class Darts final : public SchedulingPolicy {
     const auto is_resident = [&](std::uint32_t slot) { return needs(slot).writes == 0; };
     const auto any = [](std::uint32_t) { return true; };
     for (;;) {
-      // Begun results are finished before many others are begun: from full to half empty, only these go on.
+      // Begun results are finished before many others are begun: until a quarter of that is left, only these go on.
       const double full = fill_ * static_cast<double>(g.capacity), results = static_cast<double>(g.results);
-      if (results >= full || results < 0.5 * full) g.closed = results >= full && g.capacity != 0;
+      if (results >= full || results < 0.25 * full) g.closed = results >= full && g.capacity != 0;
       const bool room = !g.closed;
       if (const auto slot = top(g.free_resident, [&](std::uint32_t s) { return is_free(s) && is_resident(s); }); slot != kNone)
         return slot;
@@ -446,4 +446,4 @@ class Darts final : public SchedulingPolicy {
 }  // namespace mitra
 
 MITRA_SCHEDULER(darts, mitra::Darts, "data-aware for GPUs with little memory: the datum that enables most tasks, least used out",
-                {"fill", "0.75", "share of a GPU's memory for data that ready tasks write, before others are begun"});
+                {"fill", "0.65", "share of a GPU's memory for data that ready tasks write, before others are begun"});

@@ -107,6 +107,8 @@ class Engine {
   virtual bool executes() const { return true; }
   /// @returns What a run in virtual time has come to; nothing for a live one.
   virtual std::optional<SimulationReport> simulation() const { return std::nullopt; }
+  /// From now on the report holds the graph itself, for bounds that look for their own paths. Memory grows with it.
+  virtual void keep_graph() {}
   /// The report starts again: what has run so far was preparation. @throws MisuseError while tasks are open
   virtual void restart_simulation() {}
 };

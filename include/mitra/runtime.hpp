@@ -225,6 +225,8 @@ class Runtime {
   bool executes() const { return engine_->executes(); }
   /// @returns What the run has come to so far, in virtual time; nothing if it is live.
   std::optional<SimulationReport> simulation() const { return engine_->simulation(); }
+  /// From now on the report holds the graph itself, for bounds that look for their own paths (SimulationReport::bounds).
+  void keep_graph() { engine_->keep_graph(); }
   /// What has run so far was preparation: the report starts again, at the virtual time of now. Nothing happens live.
   void restart_simulation() { engine_->restart_simulation(); }
   Engine& engine() { return *engine_; }

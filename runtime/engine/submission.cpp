@@ -41,6 +41,7 @@ void EdgeSink::follow(const Member& predecessor) {
   if (engine_.policy_watches_submissions_) self_.predecessors.push_back(TaskId(predecessor.id));
   if (engine_.virtual_time_ == nullptr) return;
   const VirtualTask& before = engine_.virtual_time_->of(*predecessor.task);
+  engine_.virtual_time_->follow(before);
   if (before.path_end < path_end_ || (before.path_end == path_end_ && path_ != 0)) return;
   path_end_ = before.path_end;
   path_ = before.path;

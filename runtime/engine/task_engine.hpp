@@ -74,6 +74,7 @@ class TaskEngine final : public Engine {
   bool executes() const override { return virtual_time_ == nullptr || config_.execute; }
   std::optional<SimulationReport> simulation() const override;
   void restart_simulation() override;
+  void keep_graph() override;
   Seconds now() const { return driver_->now(); }
   void wake_worker(WorkerId worker);
   /// Waits a little if the tasks are too small to share. @see Grain

@@ -101,7 +101,7 @@ void MemoryManager::forget(detail::DataHeader& data) {
     }
   }
   data_[number].header = nullptr;
-  if (!under_way) free_data_.push_back(number);  // otherwise the number is lost: its transfers still name it
+  if (!under_way) free_data_.push_back(number);  // otherwise its transfers still name it, and the last of them frees it
 }
 
 // ------------------------------------------------------------------------------------------------ room
@@ -181,8 +181,21 @@ void MemoryManager::drop(std::uint32_t datum, NodeId node) {
   give_room(node, data_[datum].size);
 }
 
-/// Room for what is to leave `from`: its host, or where most is free. @returns Not valid() if there is none.
-NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) const {
+/// Drops unused replicas of which there are others, until `bytes` are free on the node. @returns Whether they are.
+bool MemoryManager::drop_copies(NodeId node, std::uint64_t bytes) {
+  Node& n = nodes_[node.index()];
+  for (std::uint32_t d = n.lru_first; d != kNone && n.used + bytes > n.capacity;) {
+    const std::uint32_t copy = std::exchange(d, replica(d, node).lru_next);
+    if (data_[copy].valid <= 1) continue;
+    drop(copy, node);
+    ++evictions_;
+  }
+  return n.used + bytes <= n.capacity;
+}
+
+/// Room for what is to leave `from`: its host, or where most is free, or where there is some without what lies elsewhere, too.
+/// @returns Not valid() if there is none.
+NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
   const std::uint64_t size = data_[datum].size;
   auto free = [&](NodeId node) {
     const Node& n = nodes_[node.index()];
@@ -199,7 +212,11 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) const {
     most = free(node);
     best = node;
   }
-  return best;
+  if (best.valid()) return best;
+  for (std::uint32_t n = host.value; n < nodes_.size(); ++n)
+    if (NodeId(n) != from && host_of_[n] == host && !replica(datum, NodeId(n)).allocated && drop_copies(NodeId(n), size))
+      return NodeId(n);
+  return {};
 }
 
 /// @returns False if nothing on the node may leave it.
@@ -218,6 +235,16 @@ bool MemoryManager::evict_one(NodeId node) {
     MITRA_CHECK(chosen < candidates.size(), "the policy chose victim ", chosen, " of ", candidates.size());
     victim = numbers[chosen];
   }
+  if (evict(victim, node)) return true;
+  // Nowhere is room for that one: for a smaller one, or for one of which there is a copy?
+  for (std::uint32_t d = n.lru_first; d != kNone; d = replica(d, node).lru_next)
+    if (d != victim && evict(d, node)) return true;
+  if (!std::exchange(n.stuck, true)) ++stuck_nodes_;
+  return false;
+}
+
+/// Drops an unused replica, or starts to bring it elsewhere. @returns False if there is no room for it.
+bool MemoryManager::evict(std::uint32_t victim, NodeId node) {
   const Datum& datum = data_[victim];
   if (datum.valid > 1) {
     drop(victim, node);
@@ -229,7 +256,7 @@ bool MemoryManager::evict_one(NodeId node) {
   ++evictions_;
   allocate(victim, target);
   pin(victim, node);  // until its copy has arrived
-  n.leaving += datum.size;
+  nodes_[node.index()].leaving += datum.size;
   const std::uint32_t transfer = new_transfer({.datum = victim, .from = node, .to = target, .write_back = true});
   replica(victim, target).transfer = transfer;
   client_.start_copy(node, target, Bytes(datum.size), true, transfer);
@@ -245,6 +272,19 @@ bool MemoryManager::make_room(NodeId node, std::uint64_t bytes) {
     if (!evict_one(node)) return false;
   }
   return true;
+}
+
+/// As make_room for what the task lacks on the node; what it has there stays.
+bool MemoryManager::make_room_for(const detail::TaskHeader& task, NodeId node) {
+  const auto each_replica = [&](auto&& f) {
+    for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
+      if (mode != AccessMode::reduce && replica(datum, node).allocated) f(datum);
+    });
+  };
+  each_replica([&](std::uint32_t datum) { pin(datum, node); });
+  const bool made = make_room(node, bytes_to_reserve(task, node));
+  each_replica([&](std::uint32_t datum) { unpin(datum, node); });
+  return made;
 }
 
 std::optional<Bytes> MemoryManager::room(NodeId node) const {
@@ -313,7 +353,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
     unpin(datum, from);
     if (transfer.write_back && !stale && replica(datum, from).pins == 0) {
       drop(datum, from);
-      target.state = ReplicaState::modified;
+      if (data_[datum].valid == 1) target.state = ReplicaState::modified;  // otherwise, somebody fetched it meanwhile
     }
     // Somebody wants what was written meanwhile, elsewhere: between a parent and its children the order of submission does
     // not keep readers and writers apart.
@@ -328,6 +368,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
       else
         list(datum, to);
     }
+    if (data_[datum].header == nullptr && data_[datum].copies == 0) free_data_.push_back(datum);
   } else {
     give_room(from, data_[datum].size);
   }
@@ -335,6 +376,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
     if (--tickets_[ticket].missing == 0) client_.data_ready(ticket);
   admit_waiting(from);
   admit_waiting(to);
+  retry_stuck();
 }
 
 // ------------------------------------------------------------------------------------------------ tasks
@@ -353,8 +395,7 @@ bool MemoryManager::acquire(const detail::TaskHeader& task, NodeId node, std::ui
   tickets_[ticket] = {&task, node, 0, true};
   Node& n = nodes_[node.index()];
   if (n.capacity != 0) {
-    const std::uint64_t bytes = bytes_to_reserve(task, node);
-    if (bytes != 0 && (!n.waiting.empty() || !make_room(node, bytes))) {
+    if (bytes_to_reserve(task, node) != 0 && (!n.waiting.empty() || !make_room_for(task, node))) {
       n.waiting.push_back(ticket);
       return false;
     }
@@ -363,12 +404,19 @@ bool MemoryManager::acquire(const detail::TaskHeader& task, NodeId node, std::ui
   return tickets_[ticket].missing == 0;
 }
 
+/// Nodes that found no room elsewhere for what is to leave them try again: there may be some now.
+void MemoryManager::retry_stuck() {
+  if (stuck_nodes_ == 0) return;
+  stuck_nodes_ = 0;
+  for (std::uint32_t n = 0; n < nodes_.size(); ++n)
+    if (std::exchange(nodes_[n].stuck, false)) admit_waiting(NodeId(n));
+}
+
 void MemoryManager::admit_waiting(NodeId node) {
   Node& n = nodes_[node.index()];
   while (!n.waiting.empty()) {
     const std::uint32_t ticket = n.waiting.front();
-    // What the first of them pins may have come to lie here: pinned before, so that it is not evicted for itself.
-    if (!make_room(node, bytes_to_reserve(*tickets_[ticket].task, node))) return;
+    if (!make_room_for(*tickets_[ticket].task, node)) return;
     n.waiting.pop_front();
     admit(ticket);
     if (tickets_[ticket].missing == 0) client_.data_ready(ticket);
@@ -405,7 +453,11 @@ void MemoryManager::admit(std::uint32_t number) {
   });
   const bool folds = (task.traits & detail::kInternal) != 0 && task.accesses == 1;
   for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
-    if (!fetches(mode)) return;
+    if (!fetches(mode)) {
+      // What is on its way would land on top of what the task writes.
+      if (mode == AccessMode::write && replica(datum, node).transfer != kNone) wait_for(replica(datum, node).transfer);
+      return;
+    }
     if (data_[datum].valid == 0) materialise(datum, node);
     if (replica(datum, node).state == ReplicaState::invalid) wait_for(fetch(datum, node, true));
     if (!folds) return;
@@ -430,7 +482,7 @@ void MemoryManager::release(const detail::TaskHeader& task, NodeId node) {
     if (writes(mode)) {
       Replica& own = replica(datum, node);
       set_state(datum, node, ReplicaState::modified);
-      if (own.transfer != kNone) transfers_[own.transfer].doomed = true;  // of the old content, which was not asked for
+      if (own.transfer != kNone) transfers_[own.transfer].doomed = true;  // fetched by a child, or its parent, meanwhile
       for (std::uint32_t n = 0; data_[datum].copies > 1 && n < nodes_.size(); ++n) {
         Replica& other = replica(datum, NodeId(n));
         if (NodeId(n) == node || !other.allocated) continue;
@@ -444,6 +496,7 @@ void MemoryManager::release(const detail::TaskHeader& task, NodeId node) {
     unpin(datum, node);
   });
   admit_waiting(node);
+  retry_stuck();
 }
 
 void MemoryManager::release_unused(const detail::TaskHeader& task, NodeId node) {
@@ -451,6 +504,7 @@ void MemoryManager::release_unused(const detail::TaskHeader& task, NodeId node) 
     if (mode != AccessMode::reduce) unpin(datum, node);
   });
   admit_waiting(node);
+  retry_stuck();
 }
 
 void MemoryManager::prefetch(const detail::TaskHeader& task, NodeId node) {

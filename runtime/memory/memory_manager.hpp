@@ -106,6 +106,7 @@ class MemoryManager {
     std::uint32_t lru_first = kNone, lru_last = kNone;  // longest unused first
     std::uint64_t leaving = 0;     // bytes that write-backs under way will free
     std::deque<std::uint32_t> waiting;  // tickets that wait for room, in order
+    bool stuck = false;            // nothing could leave it, for want of room elsewhere
   };
   struct Transfer {
     std::uint32_t datum = kNone;
@@ -129,6 +130,8 @@ class MemoryManager {
   template <class F> void for_each_datum(const detail::TaskHeader& task, F&& f) const;
   std::uint64_t bytes_to_reserve(const detail::TaskHeader& task, NodeId node) const;
   bool make_room(NodeId node, std::uint64_t bytes);
+  bool make_room_for(const detail::TaskHeader& task, NodeId node);
+  void retry_stuck();
   void admit(std::uint32_t ticket);
   void admit_waiting(NodeId node);
   void take_room(NodeId node, std::uint64_t bytes);
@@ -144,7 +147,9 @@ class MemoryManager {
   NodeId best_source(std::uint32_t datum, NodeId to) const;
   std::uint32_t fetch(std::uint32_t datum, NodeId to, bool urgent);
   bool evict_one(NodeId node);
-  NodeId refuge(std::uint32_t datum, NodeId from) const;
+  bool evict(std::uint32_t victim, NodeId node);
+  bool drop_copies(NodeId node, std::uint64_t bytes);
+  NodeId refuge(std::uint32_t datum, NodeId from);
   std::uint32_t new_transfer(Transfer transfer);
 
   const Machine& machine_;
@@ -158,6 +163,7 @@ class MemoryManager {
   std::vector<Transfer> transfers_;
   std::vector<std::uint32_t> free_transfers_;
   std::vector<Ticket> tickets_;
+  std::uint32_t stuck_nodes_ = 0;
   std::uint64_t evictions_ = 0;
 };
 

@@ -10,6 +10,8 @@ namespace mitra::tool {
 
 std::unique_ptr<Call> run_call();
 std::unique_ptr<Call> simulate_call();
+std::unique_ptr<Call> compare_call();
+std::unique_ptr<Call> bounds_call();
 std::unique_ptr<Call> machine_call();
 std::unique_ptr<Call> models_call();
 std::unique_ptr<Call> calibrate_call();

@@ -98,17 +98,64 @@ SimulationReport VirtualTime::report() const {
     bounds.groups.push_back(std::move(group));
     path.tasks_by_group.push_back(on_path[row]);
   }
+  if (kept_ != nullptr) add_graph(bounds);
   bounds.critical_path = std::move(path);
   bounds.critical_path_seconds = books_.earlier_phases_ + books_.phase_end_;
   return report;
 }
 
+void VirtualTime::add_graph(BoundProblem& bounds) const {
+  std::vector<std::uint32_t> group_of_row(costs_.rows());
+  std::uint32_t groups = 0;
+  for (std::uint32_t row = 1; row < costs_.rows() && row < books_.tasks_by_row_.size(); ++row)
+    if (books_.tasks_by_row_[row] != 0) group_of_row[row] = groups++;
+  BoundGraph graph;
+  graph.first_predecessor = kept_->first_predecessor;
+  graph.predecessors = kept_->predecessors;
+  for (const std::uint32_t row : kept_->row) graph.group.push_back(group_of_row[row]);
+  bounds.graph = std::move(graph);
+  if (!many_nodes_) return;
+  std::vector<double> least(groups, kInfinity);
+  for (std::size_t t = 0; t < kept_->size(); ++t) {
+    double& of_group = least[group_of_row[kept_->row[t]]];
+    of_group = std::min(of_group, kept_->bytes_in(t));
+  }
+  // The content comes from the host memories: into those of a class at the rate of the ways from them, all together.
+  for (const WorkerClass& c : machine_.classes) {
+    double rate = 0.0;
+    bool at_home = false;
+    std::vector<bool> seen(machine_.memory_nodes.size());
+    for (const WorkerId id : c.workers) {
+      const NodeId node = machine_.workers[id.index()].node;
+      if (seen[node.index()]) continue;
+      seen[node.index()] = true;
+      std::uint32_t host = 0;
+      while (machine_.memory_nodes[host].compute_node != machine_.memory_nodes[node.index()].compute_node) ++host;
+      at_home |= host == node.value;
+      if (host == node.value) continue;
+      constexpr std::uint64_t kProbe = std::uint64_t{1} << 40;
+      const Seconds time = driver_.transfer_time(NodeId(host), node, Bytes(kProbe)) - driver_.transfer_time(NodeId(host), node, Bytes(0));
+      rate += static_cast<double>(kProbe) / time.value;
+    }
+    bounds.bandwidth_in.push_back(at_home ? 0.0 : rate);
+    for (std::size_t g = 0; g < bounds.groups.size(); ++g) bounds.groups[g].bytes_in.push_back(at_home ? 0.0 : least[g]);
+  }
+}
+
 void VirtualTime::restart_report() {
+  if (kept_ != nullptr) keep_graph();
   books_ = RunBooks(description_, machine_);
   report_from_ = driver_.now();
   traffic_before_ = driver_.traffic();
   link_energy_before_ = driver_.link_energy();
   transfers_ = 0;
+}
+
+void TaskEngine::keep_graph() {
+  if (virtual_time_ == nullptr) return;
+  const std::scoped_lock lock(virtual_time_->mutex());
+  virtual_time_->keep_graph();
+  virtual_time_->restart_report();
 }
 
 void TaskEngine::restart_simulation() {

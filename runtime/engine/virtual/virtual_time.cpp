@@ -132,6 +132,7 @@ void VirtualTime::submitted(TaskHeader& task, double path_end, std::uint32_t pat
   mine.path_end = path_end + costs_.shortest(mine.row);
   mine.path = books_.add_to_path(path, mine.row, mine.path_end);
   books_.count_task(mine.row);
+  if (kept_ != nullptr) kept_->add(task, mine.row);
 }
 
 void VirtualTime::pass_submission_time(ThreadState& self) {

@@ -22,6 +22,7 @@
 #include <mitra/task_queues.hpp>
 
 #include "engine/thread_state.hpp"
+#include "engine/virtual/kept_graph.hpp"
 #include "engine/virtual/run_books.hpp"
 #include "engine/virtual/task_costs.hpp"
 #include "memory/memory_manager.hpp"
@@ -59,6 +60,11 @@ class VirtualTime final : private memory::MemoryClient {
   /// Its predecessors are known. @param path_end, path  Of the one that ends the longest path.
   void submitted(TaskHeader& task, double path_end, std::uint32_t path);
   VirtualTask& of(const TaskHeader& task) const;
+  /// The task whose predecessors are being found follows this one.
+  void follow(const VirtualTask& predecessor) {
+    if (kept_ != nullptr && predecessor.path != 0) kept_->pending.push_back(predecessor.path - 1);
+  }
+  void keep_graph() { kept_ = std::make_unique<KeptGraph>(); }
 
   // --- scheduling ---
   void hand_over(ThreadState& self, TaskHeader* task);
@@ -134,6 +140,7 @@ class VirtualTime final : private memory::MemoryClient {
   void start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) override;
   void data_ready(std::uint32_t ticket) override { arrived_.push_back(ticket); }
   Seconds copy_time(NodeId from, NodeId to, Bytes size) override;
+  void add_graph(BoundProblem& bounds) const;
   std::size_t choose_victim(NodeId node, std::span<const AccessRef> candidates) override;
 
   void settle(ThreadState& self);
@@ -179,6 +186,7 @@ class VirtualTime final : private memory::MemoryClient {
   std::vector<Seconds> copy_latency_;   // node x node
   std::vector<double> copy_per_byte_;
   ThreadState* acting_ = nullptr;       // whose view the policy gets when the memory manager asks it
+  std::unique_ptr<KeptGraph> kept_;  // null: the report does not hold the graph
   std::uint64_t transfers_ = 0;
   Seconds report_from_;            // the report's beginning, and what there was before it
   SimTraffic traffic_before_{};
