@@ -15,7 +15,7 @@ namespace {
 
 class Peft final : public PlannedPolicy {
  public:
-  explicit Peft(const PolicyArguments&) {}
+  explicit Peft(const PolicyArguments& arguments) : PlannedPolicy(arguments.number("contention")) {}
 
  private:
   Plan plan(ListPlanner& planner) override {
@@ -90,4 +90,5 @@ class Peft final : public PlannedPolicy {
 
 }  // namespace mitra
 
-MITRA_SCHEDULER(peft, mitra::Peft, "plans the whole graph: optimistic cost table, earliest finish with look-ahead");
+MITRA_SCHEDULER(peft, mitra::Peft, "plans the whole graph: optimistic cost table, earliest finish with look-ahead",
+                {"contention", "0", "how many times as much as its time over idle links a transfer weighs; 0: twice the count of GPUs"});

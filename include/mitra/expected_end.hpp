@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include <mitra/contention.hpp>
 #include <mitra/least_of.hpp>
 #include <mitra/machine.hpp>
 #include <mitra/scheduling_policy.hpp>
@@ -119,12 +120,7 @@ class ExpectedEnd : public SchedulingPolicy {
       places_.emplace_back(std::move(place), kind);
     }
     options_of_.resize(places_.size());
-    contention_ = options_.contention;
-    if (contention_ > 0.0) return;
-    std::size_t gpus = 0;
-    for (const Worker& worker : machine.workers)
-      if (worker.compute_node == 0 && machine.classes[worker.worker_class.index()].kind != WorkerKind::cpu) ++gpus;
-    contention_ = std::max(1.0, 2.0 * static_cast<double>(gpus));
+    contention_ = contention(machine, options_.contention);
   }
 
   void ready(TaskRef task, SchedulerView& view) override {

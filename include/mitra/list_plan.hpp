@@ -34,8 +34,11 @@ struct Plan {
 class ListPlanner {
  public:
   /// @param idle   By place, from now on; empty gaps for a plan of its own.
-  ListPlanner(const PlanGraph& graph, std::span<const Place> places, const std::vector<IdleTimes>& idle, double now)
-      : graph_(graph), places_(places), idle_(idle), now_(now) {}
+  /// @param contention  A second that data move weighs as much as so many seconds by which a task ends later: links are
+  ///                    shared, and a plan does not see by whom.
+  ListPlanner(const PlanGraph& graph, std::span<const Place> places, const std::vector<IdleTimes>& idle, double now,
+              double contention)
+      : graph_(graph), places_(places), idle_(idle), now_(now), contention_(contention) {}
 
   const PlanGraph& graph() const { return graph_; }
   /// Tasks that were given a place, over all plans.
@@ -79,7 +82,7 @@ class ListPlanner {
     return order;
   }
 
-  /// Places the tasks in this order, each where its end + `penalty(task, place)` is least.
+  /// Places the tasks in this order, each where its end, its transfers and `penalty(task, place)` together are least.
   /// @pre Predecessors come before their successors.
   template <class Penalty>
   Plan plan(std::span<const std::uint32_t> order, Penalty&& penalty) {
@@ -92,7 +95,11 @@ class ListPlanner {
     for (const std::uint32_t t : order) {
       double ready = std::max(now_, graph_.released(t));
       for (const std::uint32_t p : graph_.predecessors(t)) ready = std::max(ready, plan.entries[p].finish);
-      put(plan, t, penalty, [&](std::size_t p) { return std::max(ready, arrival(plan, t, places_[p].node)); });
+      put(plan, t, penalty, [&](std::size_t p) {
+        Arrival arrival = arrival_of(plan, t, places_[p].node);
+        arrival.time = std::max(arrival.time, ready);
+        return arrival;
+      });
       if (graph_.moves_data()) move_data(plan, t);
       plan.end = std::max(plan.end, plan.entries[t].finish);
     }
@@ -127,7 +134,7 @@ class ListPlanner {
           const Plan::Entry& next = plan.entries[s];
           ready = std::max(ready, next.finish + (places_[next.place].node != places_[p].node ? transfer : 0.0));
         }
-        return ready;
+        return Arrival{ready, 0.0};
       });
       ends[t] = plan.entries[t].finish;
     }
@@ -136,6 +143,11 @@ class ListPlanner {
   }
 
  private:
+  struct Arrival {
+    double time = 0.0;       // everything that the task reads is there
+    double transfers = 0.0;  // seconds of the transfers for it
+  };
+
   template <class Penalty, class Ready>
   void put(Plan& plan, std::uint32_t t, Penalty&& penalty, Ready&& ready) {
     std::size_t best = places_.size();
@@ -144,8 +156,9 @@ class ListPlanner {
     for (std::size_t p = 0; p < places_.size(); ++p) {
       const double seconds = graph_.seconds(t, places_[p].worker_class);
       if (seconds == PlanGraph::kNever) continue;
-      const IdleTimes::Fit fit = plan.idle[p].find(ready(p), seconds);
-      const double cost = fit.start + seconds + penalty(t, p);
+      const Arrival arrival = ready(p);
+      const IdleTimes::Fit fit = plan.idle[p].find(arrival.time, seconds);
+      const double cost = fit.start + seconds + contention_ * arrival.transfers + penalty(t, p);
       if (best != places_.size() && cost >= least) continue;
       best = p;
       best_fit = fit;
@@ -162,12 +175,17 @@ class ListPlanner {
     if (available[node.index()] != PlanGraph::kNever) return available[node.index()];
     return available[plan.data[datum].source] + bytes * graph_.seconds_per_byte(node.index());
   }
-  double arrival(const Plan& plan, std::uint32_t t, NodeId node) const {
-    double last = 0.0;
-    if (graph_.moves_data())
-      for (const PlanGraph::Use& use : graph_.uses(t))
-        if (use.reads) last = std::max(last, arrival(plan, use.datum, node, plan.data[use.datum].bytes));
-    return last;
+  Arrival arrival_of(const Plan& plan, std::uint32_t t, NodeId node) const {
+    Arrival result;
+    if (!graph_.moves_data()) return result;
+    for (const PlanGraph::Use& use : graph_.uses(t)) {
+      if (!use.reads) continue;
+      const double bytes = plan.data[use.datum].bytes;
+      if (plan.available[use.datum * graph_.nodes() + node.index()] == PlanGraph::kNever)
+        result.transfers += bytes * graph_.seconds_per_byte(node.index());
+      result.time = std::max(result.time, arrival(plan, use.datum, node, bytes));
+    }
+    return result;
   }
   void move_data(Plan& plan, std::uint32_t t) const {
     const Plan::Entry& entry = plan.entries[t];
@@ -188,7 +206,7 @@ class ListPlanner {
   const PlanGraph& graph_;
   const std::span<const Place> places_;
   const std::vector<IdleTimes>& idle_;
-  const double now_;
+  const double now_, contention_;
   std::size_t placements_ = 0;
 };
 

@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include <mitra/contention.hpp>
 #include <mitra/list_plan.hpp>
 #include <mitra/plan_graph.hpp>
 #include <mitra/scheduling_policy.hpp>
@@ -29,9 +30,13 @@ namespace mitra {
 
 class PlannedPolicy : public SchedulingPolicy {
  public:
+  /// @param contention  @see contention()
+  explicit PlannedPolicy(double contention) : contention_(contention) {}
+
   void start(SchedulerView& view) override {
     const Machine& machine = view.machine();
     graph_.start(machine);
+    contention_ = contention(machine, contention_);
     places_ = places_of(machine);
     workers_.resize(machine.workers.size());
     for (std::uint32_t p = 0; p < places_.size(); ++p) {
@@ -137,7 +142,7 @@ class PlannedPolicy : public SchedulingPolicy {
       for (IdleTimes& idle : idle_) idle.forget_before(now, shortest_);
     }
 
-    ListPlanner planner(graph_, places_, idle_, now);
+    ListPlanner planner(graph_, places_, idle_, now, contention_);
     Plan result = plan(planner);
     idle_ = std::move(result.idle);
     graph_.available() = std::move(result.available);
@@ -263,6 +268,7 @@ class PlannedPolicy : public SchedulingPolicy {
     turns.pop_back();
   }
 
+  double contention_;
   std::vector<Place> places_;
   std::vector<OfPlace> waiting_;  // by place
   std::vector<OfWorker> workers_;
