@@ -181,16 +181,22 @@ void MemoryManager::drop(std::uint32_t datum, NodeId node) {
   give_room(node, data_[datum].size);
 }
 
-/// Drops unused replicas of which there are others, until `bytes` are free on the node. @returns Whether they are.
+/// Drops unused replicas of which there are others, until `bytes` are free on the node; none if that is not enough.
+/// @returns Whether they are free.
 bool MemoryManager::drop_copies(NodeId node, std::uint64_t bytes) {
   Node& n = nodes_[node.index()];
-  for (std::uint32_t d = n.lru_first; d != kNone && n.used + bytes > n.capacity;) {
+  if (n.capacity == 0) return true;
+  std::uint64_t copies = 0;
+  for (std::uint32_t d = n.lru_first; d != kNone; d = replica(d, node).lru_next)
+    if (data_[d].valid > 1) copies += data_[d].size;
+  if (n.used + bytes > n.capacity + copies) return false;
+  for (std::uint32_t d = n.lru_first; n.used + bytes > n.capacity;) {
     const std::uint32_t copy = std::exchange(d, replica(d, node).lru_next);
     if (data_[copy].valid <= 1) continue;
     drop(copy, node);
     ++evictions_;
   }
-  return n.used + bytes <= n.capacity;
+  return true;
 }
 
 /// Room for what is to leave `from`: its host, or where most is free, or where there is some without what lies elsewhere, too.

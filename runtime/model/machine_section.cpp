@@ -47,7 +47,7 @@ bool is_number(const DocumentNode& value) {
 std::string suggestion(std::string_view word, const std::vector<std::string>& known) {
   word = word.substr(0, 64);
   const std::string* best = nullptr;
-  std::size_t distance = std::max<std::size_t>(1, word.size() / 3) + 1;
+  std::size_t distance = std::max<std::size_t>(1, (word.size() + 1) / 3) + 1;
   for (const std::string& candidate : known) {
     const std::size_t d = edit_distance(word, candidate);
     if (d < distance) {

@@ -69,6 +69,9 @@ TEST_CASE("a kernel row answers for its codelet, class, precision and shapes alo
   CHECK(model.predict(tiles("gemm", 960, 4), kCpu)->seconds == Seconds(0.05));
   CHECK_FALSE(model.measured(tiles("gemm", 961), kCpu).has_value());
   CHECK_FALSE(model.measured(tiles("trsm", 960), kCpu).has_value());
+  TaskFootprint narrow = tiles("gemm", 960);
+  narrow.accesses[2].cols = 959;
+  CHECK_FALSE(model.measured(narrow, kCpu).has_value());
 
   TaskFootprint mixed{"mixed", {{10, 20, 8, AccessMode::read}, {20, 1, 8, AccessMode::write}}, {}};
   CHECK(model.measured(mixed, kCpu)->seconds == Seconds(0.5));

@@ -41,7 +41,7 @@ VirtualTime::VirtualTime(TaskEngine& engine, const MachineDescription& descripti
                          const Config& config)
     : engine_(engine), description_(description), machine_(machine), config_(config), model_(std::move(model)),
       information_(model::parse_information(config.information)), driver_(driver), policy_(policy),
-      watches_completions_(policy.watches_completions()), many_nodes_(machine.memory_nodes.size() > 1),
+      watches_completions_(policy.watches_completions()), steals_(policy.concurrent()), many_nodes_(machine.memory_nodes.size() > 1),
       costs_(machine, *model_), memory_(machine, *this, policy.chooses_victims()), books_(description, machine) {
   for (const mitra::Worker& worker : machine.workers) {
     const WorkerClassDescription& c = description.classes[worker.worker_class.index()];
@@ -161,6 +161,12 @@ void VirtualTime::hand_over(ThreadState& self, TaskHeader* task) {
   const std::uint64_t began = measured ? wall_ns() : 0;
   policy_.ready(TaskRef(task), self.view);
   if (measured) books_.decided(wall_ns() - began);
+  if (steals_) {  // what this worker shares, others of its kind may take
+    const WorkerId by = self.context.worker;
+    for (std::size_t l = 0; l < idle_.size(); ++l)
+      if (!by.valid() || l % kWorkerKinds == static_cast<std::size_t>(machine_.classes[workers_[by.index()].worker_class.index()].kind))
+        idle_[l].silent = 0;
+  }
   if (woken_.size() == woken) ++unclaimed_[kind_set(TaskRef(task))];
 }
 
@@ -206,19 +212,24 @@ void VirtualTime::update_idle(WorkerId id) {
 
 /// Asks workers of these kinds that have been idle for longest. @returns Whether one got a task.
 bool VirtualTime::ask_idle(ThreadState& self, std::size_t kinds) {
-  constexpr int kAttempts = 8;  // a policy may keep the task for a worker that is not the one asked
+  // A policy of one queue may keep a task for a worker that is not the one asked. Where workers have queues of their own and
+  // steal, what one of them does not find its like will not find, either; and looking is long when there are many.
+  constexpr int kAttempts = 8;
+  constexpr unsigned kSilence = 16;  // such a list is not asked for so many tasks, unless one of its own kind brings one
   const std::uint64_t asked_after = idle_count_;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::uint32_t chosen = kNone;
-    for (const std::size_t l : kAskingOrder) {
-      if (!includes(kinds, static_cast<WorkerKind>(l % kWorkerKinds))) continue;
-      const std::uint32_t first = idle_[l].first;
-      if (first == kNone || workers_[first].idle_since > asked_after) continue;
-      chosen = first;
-      break;
+  const int attempts = steals_ ? 1 : kAttempts;
+  for (const std::size_t l : kAskingOrder) {
+    IdleList& list = idle_[l];
+    if (!includes(kinds, static_cast<WorkerKind>(l % kWorkerKinds))) continue;
+    if (list.silent > 0) {
+      --list.silent;
+      continue;
     }
-    if (chosen == kNone) return false;
-    if (feed(self, WorkerId(chosen))) return true;
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+      if (list.first == kNone || workers_[list.first].idle_since > asked_after) break;
+      if (feed(self, WorkerId(list.first))) return true;
+      if (steals_) list.silent = kSilence;
+    }
   }
   return false;
 }

@@ -135,6 +135,7 @@ class VirtualTime final : private memory::MemoryClient {
   };
   struct IdleList {
     std::uint32_t first = kNone, last = kNone;
+    unsigned silent = 0;  // tasks for which it is not asked
   };
 
   void start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) override;
@@ -169,6 +170,7 @@ class VirtualTime final : private memory::MemoryClient {
   SimDriver& driver_;
   SchedulingPolicy& policy_;
   const bool watches_completions_;
+  const bool steals_;  // the policy is concurrent: workers have queues of their own
   const bool many_nodes_;
   std::recursive_mutex mutex_;
   TaskCosts costs_;
