@@ -90,6 +90,7 @@ class HeteroPrio final : public SchedulingPolicy {
       ++count_[static_cast<std::size_t>(c.kind)];
     }
     several_nodes_ = machine.memory_nodes.size() > 1;
+    for (std::size_t w = workers_.size(); w-- > 0;) add_idle(machine.workers[w].id);
   }
 
   void ready(TaskRef task, SchedulerView& view) override {
@@ -113,9 +114,7 @@ class HeteroPrio final : public SchedulingPolicy {
       set_idle(worker, false);
       if (spoliates_) remember(id, task, view);
     } else if (!holds) {
-      if (!worker.listed) idle_ids_[worker.kind].push_back(id);
-      worker.listed = true;
-      set_idle(worker, true);
+      add_idle(id);
     }
     return task;
   }
@@ -132,7 +131,7 @@ class HeteroPrio final : public SchedulingPolicy {
   struct WorkerState {
     std::size_t kind = kCpu;
     bool can_abort = false;
-    bool idle = false;          // it asked in vain, and holds nothing
+    bool idle = false;          // it holds nothing, and asked in vain or never
     bool listed = false;        // in idle_ids_
     std::vector<Held> held{};   // for spoliation, the oldest first
   };
@@ -207,6 +206,11 @@ class HeteroPrio final : public SchedulingPolicy {
     if (worker.idle == idle) return;
     worker.idle = idle;
     idle_count_[worker.kind] += idle ? 1 : std::size_t(-1);
+  }
+  void add_idle(WorkerId id) {
+    WorkerState& worker = workers_[id.index()];
+    set_idle(worker, true);
+    if (!std::exchange(worker.listed, true)) idle_ids_[worker.kind].push_back(id);
   }
   /// @returns A worker that has nothing, which counts as idle no more; not valid() if there is none.
   WorkerId idle_worker(std::size_t kind) {

@@ -5,7 +5,8 @@
 //   1. of the ready tasks of its place whose planned start has come, the first one: equal workers stand in for each other;
 //   2. the next task of its own plan, if that is ready, also before its time;
 //   3. a task that no model knows: such tasks are not planned, the most urgent goes to whoever asks;
-//   4. and if nobody runs anything, whatever is ready: a plan never stops a run, whatever has become of it.
+//   4. the last of the tasks that are late at another place, if it ends here before that place has worked its way to it;
+//   5. and if nobody runs anything, whatever is ready: a plan never stops a run, whatever has become of it.
 // Otherwise it waits, as the plan wants it to: an idle time before an urgent task is a decision, not an accident.
 // Without models there is no plan, and 3 is all: one heap by priority.
 #pragma once
@@ -15,7 +16,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <limits>
+#include <queue>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -41,7 +45,7 @@ class PlannedPolicy : public SchedulingPolicy {
     workers_.resize(machine.workers.size());
     for (std::uint32_t p = 0; p < places_.size(); ++p) {
       const WorkerKind kind = machine.classes[places_[p].worker_class.index()].kind;
-      waiting_.push_back({kind, {}, {}});
+      waiting_.push_back({kind, {}, 0.0, {}});
       for (const WorkerId id : places_[p].workers) workers_[id.index()].place = p;
     }
   }
@@ -88,14 +92,13 @@ class PlannedPolicy : public SchedulingPolicy {
   struct Turn {
     double start = 0.0;
     TaskId id;
-    bool operator<(const Turn& other) const {  // std heaps keep the largest on top: the earliest is wanted there
-      return start != other.start ? start > other.start : id > other.id;
-    }
+    bool operator<(const Turn& other) const { return start != other.start ? start < other.start : id < other.id; }
+    bool operator>(const Turn& other) const { return other < *this; }
   };
-  using Turns = std::vector<Turn>;
   struct OfPlace {
     WorkerKind kind;
-    Turns ready;
+    std::set<Turn> ready;
+    double ready_seconds = 0.0;  // of these, shared among the workers
     std::vector<WorkerId> idle;  // those who asked in vain, and perhaps have been given something since
   };
   struct OfWorker {
@@ -103,7 +106,7 @@ class PlannedPolicy : public SchedulingPolicy {
     bool asked_in_vain = true;  // since it was given something
     bool listed = false;
     bool called = false;  // and has not come yet
-    Turns plan;
+    std::priority_queue<Turn, std::vector<Turn>, std::greater<>> plan;
   };
 
   // --- planning ---
@@ -154,7 +157,7 @@ class PlannedPolicy : public SchedulingPolicy {
       entry.start = where.start;
       entry.finish = where.finish;
       entry.worker = places_[where.place].workers[where.worker];
-      push(workers_[entry.worker.index()].plan, {where.start, graph_.id(t)});
+      workers_[entry.worker.index()].plan.push({where.start, graph_.id(t)});
     }
     planned_ += graph_.size();
     graph_.clear(false);
@@ -179,16 +182,26 @@ class PlannedPolicy : public SchedulingPolicy {
   void offer(TaskId id, const Entry& entry, SchedulerView& view) {
     const std::uint32_t place = workers_[entry.worker.index()].place;
     OfPlace& waiting = waiting_[place];
-    push(waiting.ready, {entry.start, id});
+    waiting.ready.insert({entry.start, id});
+    waiting.ready_seconds += share(entry, place);
     if (places_.size() > 1) view.prefetch(entry.task, places_[place].node);
-    if (workers_[entry.worker.index()].asked_in_vain || !is_due(entry.start, view.now().value)) return call(entry.worker, view);
-    while (!waiting.idle.empty()) {  // its worker is late: another one of the place
-      const WorkerId other = waiting.idle.back();
-      waiting.idle.pop_back();
-      workers_[other.index()].listed = false;
-      if (workers_[other.index()].asked_in_vain) return call(other, view);
+    if (workers_[entry.worker.index()].asked_in_vain || !is_due(entry.start, view.now().value) || !call_idle(waiting, view))
+      call(entry.worker, view);
+    if (waiting.ready_seconds <= 2.0 * (entry.finish - entry.start)) return;
+    for (OfPlace& other : waiting_)  // the place has more than it can do: who else has time?
+      if (&other != &waiting && entry.task.runs_on(other.kind)) call_idle(other, view);
+  }
+  /// @returns Whether somebody there has nothing to do.
+  bool call_idle(OfPlace& place, SchedulerView& view) {
+    while (!place.idle.empty()) {
+      const WorkerId worker = place.idle.back();
+      place.idle.pop_back();
+      workers_[worker.index()].listed = false;
+      if (!workers_[worker.index()].asked_in_vain) continue;
+      call(worker, view);
+      return true;
     }
-    call(entry.worker, view);
+    return false;
   }
   void call(WorkerId worker, SchedulerView& view) {
     workers_[worker.index()].called = true;
@@ -198,23 +211,39 @@ class PlannedPolicy : public SchedulingPolicy {
   TaskRef choose(WorkerId worker, SchedulerView& view) {
     const double now = view.now().value;
     OfWorker& own = workers_[worker.index()];
-    OfPlace& place = waiting_[own.place];
-    if (const Turn* first = first_ready(place); first != nullptr && is_due(first->start, now)) return give(first->id);
-    while (!own.plan.empty() && !waits(own.plan.front())) pop(own.plan);
-    if (!own.plan.empty())
-      if (const Entry* entry = entries_.find(own.plan.front().id); entry->task) return give(own.plan.front().id);
+    const OfPlace& place = waiting_[own.place];
+    if (!place.ready.empty() && is_due(place.ready.begin()->start, now)) return give(place.ready.begin()->id);
+    while (!own.plan.empty() && !waits(own.plan.top())) own.plan.pop();
+    if (!own.plan.empty() && entries_.find(own.plan.top().id)->task) return give(own.plan.top().id);
     if (const TaskRef task = take_unknown(place.kind)) return task;
-    return planned_ == 0 || somebody_runs(now, view) ? TaskRef() : take_anything(own.place, view);
+    if (planned_ == 0) return {};
+    if (const TaskRef task = take_late(own.place, now, view)) return task;
+    return somebody_runs(now, view) ? TaskRef() : take_anything(own.place, view);
   }
 
+  TaskRef take_late(std::size_t own_place, double now, SchedulerView& view) {
+    const OfPlace& own = waiting_[own_place];
+    for (std::size_t i = 1; i < waiting_.size(); ++i) {
+      const OfPlace& place = waiting_[(own_place + i) % waiting_.size()];
+      if (place.ready.empty() || !is_due(place.ready.rbegin()->start, now)) continue;
+      const TaskId id = place.ready.rbegin()->id;
+      const TaskRef task = entries_.find(id)->task;
+      if (!task.runs_on(own.kind)) continue;
+      const auto estimate = view.estimate(task, places_[own_place].worker_class);
+      if (!estimate || estimate->seconds.value >= place.ready_seconds) continue;
+      const auto transfer = view.transfer_time(task, places_[own_place].node);
+      if (estimate->seconds.value + (transfer ? contention_ * transfer->value : 0.0) < place.ready_seconds) return give(id);
+    }
+    return {};
+  }
   /// Nobody runs anything, so nothing will become ready before something starts.
   TaskRef take_anything(std::size_t own_place, SchedulerView& view) {
     for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      OfPlace& place = waiting_[(own_place + i) % waiting_.size()];
-      const Turn* first = first_ready(place);
-      if (first == nullptr) continue;
-      const Entry* entry = entries_.find(first->id);
-      if (entry->task.runs_on(waiting_[own_place].kind)) return give(first->id);
+      const OfPlace& place = waiting_[(own_place + i) % waiting_.size()];
+      if (place.ready.empty()) continue;
+      const TaskId id = place.ready.begin()->id;
+      const Entry* entry = entries_.find(id);
+      if (entry->task.runs_on(waiting_[own_place].kind)) return give(id);
       call(entry->worker, view);
     }
     return {};
@@ -235,6 +264,10 @@ class PlannedPolicy : public SchedulingPolicy {
 
   TaskRef give(TaskId id) {
     Entry& entry = *entries_.find(id);
+    const std::uint32_t place = workers_[entry.worker.index()].place;
+    OfPlace& waiting = waiting_[place];
+    waiting.ready.erase({entry.start, id});
+    waiting.ready_seconds = waiting.ready.empty() ? 0.0 : waiting.ready_seconds - share(entry, place);
     entry.state = State::given;
     --planned_;
     given_.push_back(id);
@@ -255,17 +288,9 @@ class PlannedPolicy : public SchedulingPolicy {
     const Entry* entry = entries_.find(turn.id);
     return entry != nullptr && entry->state == State::planned && entry->start == turn.start;
   }
-  const Turn* first_ready(OfPlace& place) {
-    while (!place.ready.empty() && !waits(place.ready.front())) pop(place.ready);
-    return place.ready.empty() ? nullptr : &place.ready.front();
-  }
-  static void push(Turns& turns, Turn turn) {
-    turns.push_back(turn);
-    std::push_heap(turns.begin(), turns.end());
-  }
-  static void pop(Turns& turns) {
-    std::pop_heap(turns.begin(), turns.end());
-    turns.pop_back();
+  /// What a ready task adds to the time that a place needs for all that it has.
+  double share(const Entry& entry, std::uint32_t place) const {
+    return (entry.finish - entry.start) / static_cast<double>(places_[place].workers.size());
   }
 
   double contention_;

@@ -529,7 +529,8 @@ Bytes MemoryManager::bytes_missing(const detail::TaskHeader& task, NodeId node) 
   std::uint64_t bytes = 0;
   for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
     const Replica& r = replica(datum, node);
-    if (fetches(mode) && r.state == ReplicaState::invalid && r.transfer == kNone) bytes += data_[datum].size;
+    if (!fetches(mode) || r.state != ReplicaState::invalid || r.transfer != kNone) return;
+    if (data_[datum].valid != 0 || host_of_[node.index()] != node) bytes += data_[datum].size;  // unwritten data begin there
   });
   return Bytes(bytes);
 }

@@ -57,6 +57,8 @@ TEST_CASE("a datum that nobody has written comes to be in the host's memory when
   MemoryRig rig({0, 0});
   auto& a = rig.datum(8, false);
   CHECK_FALSE(rig.manager.holds(a, kHost));
+  CHECK(rig.manager.bytes_missing(reads(a), kHost) == Bytes(0));
+  CHECK(rig.manager.bytes_missing(reads(a), kOne) == Bytes(8));
   rig.run(reads(a), kOne);
   CHECK((rig.manager.holds(a, kHost) && rig.manager.holds(a, kOne)));
 }

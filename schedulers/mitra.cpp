@@ -1,0 +1,367 @@
+// Mitra's own policy: dynamic, by place, with ranks of the whole graph; it looks where a task would come in each queue, and
+// lets places that run dry take what others would start later.
+//
+// Ranks: upward ranks of shortest times (critical path), found for all tasks that were submitted since the last look in one
+// pass backward (Topcuoglu, Hariri, Wu, TPDS 2002: upward rank; there with means).
+// Placement: when a task is ready, the place where it would end first (Augonnet et al., ICPADS 2010: dmda), if it takes its
+// turn by rank in the queue of each place: the work before it is what is more urgent, not all that waits. Transfers count
+// several times, since links are shared.
+// Late binding: a task is bound to a place, and to a worker only when one asks. A place whose queue is empty takes a task
+// from another place if it would end it earlier than that place (HeteroPrio's spoliation, Beaumont, Eyraud-Dubois, Kumar,
+// IPDPS 2017, but of tasks that have not begun).
+// Order within a place: by rank; among the most urgent, within a tolerance, the task whose data are there.
+// Flow: submitted, ready -> [mitra] -> worker. Thread-safety: serialised.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <mitra/contention.hpp>
+#include <mitra/least_of.hpp>
+#include <mitra/machine.hpp>
+#include <mitra/scheduling_policy.hpp>
+#include <mitra/task_queues.hpp>
+#include <mitra/task_table.hpp>
+
+namespace mitra {
+
+namespace {
+
+/// Ready tasks of one place, by rank, with the work that is before each rank. Ranks are sorted into classes of equal width,
+/// and within a class by a heap: the first, the last, and the work in between are found without a search.
+class RankedQueue {
+ public:
+  static constexpr std::size_t kClasses = 256;
+  struct Entry {
+    TaskRef task;
+    double rank = 0.0, seconds = 0.0;
+    bool operator<(const Entry& other) const {  // std heaps keep the largest on top
+      return rank != other.rank ? rank < other.rank : task.id() > other.task.id();
+    }
+  };
+
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  /// Seconds of all that waits.
+  double work() const { return size_ == 0 ? 0.0 : std::max(0.0, work_); }
+  /// Seconds of what is more urgent; of its own class, half counts.
+  double work_before(double rank) const {
+    if (size_ == 0) return 0.0;
+    const std::size_t c = class_of(rank);
+    return std::max(0.0, work_ - 0.5 * (sum_below(c) + sum_below(c + 1)));
+  }
+  void push(const Entry& entry) {
+    while (entry.rank > range_) widen();
+    const std::size_t c = class_of(entry.rank);
+    classes_[c].push_back(entry);
+    std::push_heap(classes_[c].begin(), classes_[c].end());
+    used_[c / 64] |= std::uint64_t{1} << c % 64;
+    ++size_;
+    add(c, entry.seconds);
+  }
+  /// @returns The most urgent. @pre not empty
+  Entry pop() {
+    const std::size_t c = highest();
+    std::pop_heap(classes_[c].begin(), classes_[c].end());
+    return remove_back(c);
+  }
+  /// @returns The most urgent, not removed. @pre not empty
+  const Entry& first() const { return classes_[highest()].front(); }
+  /// @returns One of the least urgent, not removed. @pre not empty
+  const Entry& last() const { return classes_[lowest()].back(); }
+  /// Removes what last() returned.
+  Entry pop_last() { return remove_back(lowest()); }  // the back of a heap is a leaf: without it, it still is a heap
+
+ private:
+  std::size_t class_of(double rank) const {
+    return std::min(kClasses - 1, static_cast<std::size_t>(rank / range_ * static_cast<double>(kClasses)));
+  }
+  std::size_t highest() const {
+    for (std::size_t i = used_.size(); i-- > 0;)
+      if (used_[i] != 0) return 64 * i + 63 - static_cast<std::size_t>(std::countl_zero(used_[i]));
+    return 0;
+  }
+  std::size_t lowest() const {
+    for (std::size_t i = 0; i < used_.size(); ++i)
+      if (used_[i] != 0) return 64 * i + static_cast<std::size_t>(std::countr_zero(used_[i]));
+    return 0;
+  }
+  Entry remove_back(std::size_t c) {
+    const Entry entry = classes_[c].back();
+    classes_[c].pop_back();
+    if (classes_[c].empty()) used_[c / 64] &= ~(std::uint64_t{1} << c % 64);
+    --size_;
+    add(c, -entry.seconds);
+    if (size_ == 0) sums_.fill(0.0), work_ = 0.0;  // no rounding error outlives its queue
+    return entry;
+  }
+  // Sums by class: Fenwick, "A new data structure for cumulative frequency tables", 1994.
+  void add(std::size_t c, double seconds) {
+    work_ += seconds;
+    for (std::size_t i = c + 1; i <= kClasses; i += i & (~i + 1)) sums_[i] += seconds;
+  }
+  double sum_below(std::size_t c) const {
+    double sum = 0.0;
+    for (std::size_t i = c; i > 0; i -= i & (~i + 1)) sum += sums_[i];
+    return sum;
+  }
+  /// Doubles the range of ranks, so that this happens seldom.
+  void widen() {
+    std::vector<Entry> all;
+    for (auto& of_class : classes_) {
+      all.insert(all.end(), of_class.begin(), of_class.end());
+      of_class.clear();
+    }
+    used_.fill(0), sums_.fill(0.0), work_ = 0.0, size_ = 0, range_ *= 2.0;
+    for (const Entry& entry : all) push(entry);
+  }
+
+  std::array<std::vector<Entry>, kClasses> classes_;
+  std::array<std::uint64_t, kClasses / 64> used_{};
+  std::array<double, kClasses + 1> sums_{};
+  double range_ = 1e-6;  // s; the largest rank that has a class of its own
+  double work_ = 0.0;
+  std::size_t size_ = 0;
+};
+
+class Mitra final : public SchedulingPolicy {
+ public:
+  explicit Mitra(const PolicyArguments& arguments)
+      : contention_(arguments.number("contention")), window_(static_cast<std::size_t>(arguments.integer("window", 1, 1024))),
+        tolerance_(arguments.number("tolerance", 0.0, 1.0)), beta_(arguments.number("beta")) {}
+
+  void start(SchedulerView& view) override {
+    const Machine& machine = view.machine();
+    contention_ = contention(machine, contention_);
+    worker_.resize(machine.workers.size());
+    for (Place& place : places_of(machine)) {
+      for (std::uint32_t i = 0; i < place.workers.size(); ++i)
+        worker_[place.workers[i].index()] = {static_cast<std::uint32_t>(places_.size()), i, false};
+      const WorkerKind kind = machine.classes[place.worker_class.index()].kind;
+      places_.emplace_back(std::move(place), kind);
+    }
+  }
+  bool watches_submissions() const override { return true; }
+  bool watches_completions() const override { return true; }
+
+  void submitted(TaskRef task, SchedulerView& view) override {
+    known_[task.id()] = {shortest(task, view), 0.0};
+    unranked_.push_back({task.id(), edges_.size()});
+    for (const TaskId before : view.predecessors()) edges_.push_back(before);
+  }
+
+  void ready(TaskRef task, SchedulerView& view) override {
+    if (!unranked_.empty()) return early_.push_back(task);  // its rank is known when all of the graph is
+    place(task, view);
+  }
+
+  TaskRef next(WorkerId worker, SchedulerView& view) override {
+    rank_new_tasks(view);
+    Own& own = worker_[worker.index()];
+    PlaceState& here = places_[own.place];
+    here.ends.set(own.number, std::max(view.now(), view.busy_until(worker)).value);
+    TaskRef task;
+    if (!here.queue.empty())
+      task = take_own(here, view);
+    else if (task = take_unknown(here.kind); !task)
+      task = take_over(here, here.ends[own.number], view);
+    if (task) {
+      if (const auto estimate = view.estimate(task, here.place.worker_class))
+        here.ends.set(own.number, here.ends[own.number] + estimate->seconds.value);
+    } else if (!own.idle) {
+      own.idle = true;
+      here.idle.push_back(worker);
+    }
+    return task;
+  }
+
+  void finished(TaskRef task, const Measured&, SchedulerView&) override { known_.erase(task.id()); }
+
+ private:
+  struct Known {
+    double seconds = 0.0;  // the shortest
+    double after = 0.0;    // the longest path behind it
+  };
+  struct Unranked {
+    TaskId id;
+    std::size_t first_edge;
+  };
+  struct Own {
+    std::uint32_t place = 0, number = 0;  // in the place
+    bool idle = false;                    // listed there
+  };
+  struct PlaceState {
+    PlaceState(Place p, WorkerKind k) : place(std::move(p)), kind(k), ends(place.workers.size(), 0.0) {}
+    double workers() const { return static_cast<double>(place.workers.size()); }
+    /// When a worker has time for what comes after `work` seconds of tasks.
+    double start_after(double work, double now) const { return std::max(now, ends.least_value()) + work / workers(); }
+
+    Place place;
+    WorkerKind kind;
+    RankedQueue queue;
+    LeastOf ends;                // of each worker: when it is expected to have done what it holds
+    std::vector<WorkerId> idle;  // those who asked in vain, and perhaps have been given something since
+  };
+
+  // --- ranks ---
+  double shortest(TaskRef task, SchedulerView& view) const {
+    double least = -1.0;
+    const std::vector<WorkerClass>& classes = view.machine().classes;
+    for (std::uint32_t c = 0; c < classes.size(); ++c) {
+      if (!task.runs_on(classes[c].kind)) continue;
+      const auto estimate = view.estimate(task, ClassId(c));
+      if (estimate && (least < 0.0 || estimate->seconds.value < least)) least = estimate->seconds.value;
+    }
+    return std::max(0.0, least);
+  }
+
+  void rank_new_tasks(SchedulerView& view) {
+    if (unranked_.empty()) return;
+    // Successors come after their predecessors: backward, all that is behind a task is known when it is its turn.
+    std::size_t end = edges_.size();
+    for (std::size_t i = unranked_.size(); i-- > 0;) {
+      const Known* mine = known_.find(unranked_[i].id);
+      const double rank = mine == nullptr ? 0.0 : mine->seconds + mine->after;
+      for (std::size_t e = unranked_[i].first_edge; e < end; ++e)
+        if (Known* before = known_.find(edges_[e])) before->after = std::max(before->after, rank);
+      end = unranked_[i].first_edge;
+    }
+    unranked_.clear();
+    edges_.clear();
+    early_now_.swap(early_);
+    for (const TaskRef task : early_now_) place(task, view);
+    early_now_.clear();
+  }
+
+  double rank_of(TaskRef task) {
+    const Known* known = known_.find(task.id());
+    return known == nullptr ? 0.0 : known->seconds + known->after;
+  }
+
+  // --- placement ---
+  void place(TaskRef task, SchedulerView& view) {
+    const double now = view.now().value, rank = rank_of(task);
+    PlaceState* best = nullptr;
+    double least = 0.0, best_seconds = 0.0, best_start = 0.0;
+    std::optional<Estimate> estimate;
+    ClassId estimated;
+    for (PlaceState& p : places_) {
+      if (!task.runs_on(p.kind)) continue;
+      if (estimated != p.place.worker_class) {
+        estimated = p.place.worker_class;
+        estimate = view.estimate(task, estimated);
+      }
+      if (!estimate) continue;
+      const double seconds = estimate->seconds.value;
+      const double start = p.start_after(p.queue.work_before(rank), now);
+      double transfer = 0.0;
+      if (places_.size() > 1)
+        if (const auto time = view.transfer_time(task, p.place.node)) transfer = time->value;
+      const double cost = std::max(start, now + transfer) + seconds + beta_ * contention_ * transfer;
+      if (best != nullptr && cost >= least) continue;
+      best = &p;
+      least = cost;
+      best_seconds = seconds;
+      best_start = start;
+    }
+    if (best == nullptr) return unknown_[kind_set(task)].push(task);
+    best->queue.push({task, rank, best_seconds});
+    if (places_.size() > 1 && best_start > now) view.prefetch(task, best->place.node);
+    if (wake_one(*best, view)) return;
+    // Nobody there has time at the moment: perhaps somebody elsewhere, for what comes last there.
+    for (PlaceState& other : places_)
+      if (&other != best && !other.idle.empty() && other.queue.empty() && gains(other, *best, now, view)) wake_one(other, view);
+  }
+
+  bool wake_one(PlaceState& place, SchedulerView& view) {
+    if (place.idle.empty()) return false;
+    const WorkerId worker = place.idle.back();
+    place.idle.pop_back();
+    worker_[worker.index()].idle = false;
+    view.wake(worker);
+    return true;
+  }
+
+  // --- giving ---
+  /// The most urgent task; among those that are nearly as urgent, the one that misses the fewest bytes.
+  TaskRef take_own(PlaceState& here, SchedulerView& view) {
+    RankedQueue::Entry best = here.queue.pop();
+    if (places_.size() == 1 || window_ == 1) return best.task;
+    const double enough = best.rank * (1.0 - tolerance_);
+    std::uint64_t least = view.bytes_missing(best.task, here.place.node).value;
+    passed_.clear();
+    while (least != 0 && passed_.size() + 1 < window_ && !here.queue.empty() && here.queue.first().rank >= enough) {
+      RankedQueue::Entry other = here.queue.pop();
+      if (const std::uint64_t missing = view.bytes_missing(other.task, here.place.node).value; missing < least) {
+        least = missing;
+        std::swap(best, other);
+      }
+      passed_.push_back(other);
+    }
+    for (const RankedQueue::Entry& entry : passed_) here.queue.push(entry);
+    return best.task;
+  }
+
+  /// Would a worker of `here`, free at `free`, end the task before `there` has come to the end of its queue?
+  bool ends_earlier(const PlaceState& here, double free, const PlaceState& there, const RankedQueue::Entry& entry, double now,
+                    SchedulerView& view) const {
+    if (!entry.task.runs_on(here.kind)) return false;
+    const auto estimate = view.estimate(entry.task, here.place.worker_class);
+    if (!estimate) return false;
+    const auto transfer = view.transfer_time(entry.task, here.place.node);
+    const double arrival = now + (transfer ? contention_ * transfer->value : 0.0);
+    return std::max(free, arrival) + estimate->seconds.value < there.start_after(there.queue.work(), now);
+  }
+  bool gains(const PlaceState& here, const PlaceState& there, double now, SchedulerView& view) const {
+    return !there.queue.empty() && ends_earlier(here, std::max(now, here.ends.least_value()), there, there.queue.last(), now, view);
+  }
+
+  /// A task that another place would end later: the last one of the place that is busy for longest.
+  TaskRef take_over(PlaceState& here, double free, SchedulerView& view) {
+    const double now = view.now().value;
+    PlaceState* victim = nullptr;
+    double latest = 0.0;
+    for (PlaceState& there : places_) {
+      if (&there == &here || there.queue.empty()) continue;
+      const double end = there.start_after(there.queue.work(), now);
+      if (victim != nullptr && end <= latest) continue;
+      if (!ends_earlier(here, free, there, there.queue.last(), now, view)) continue;
+      victim = &there;
+      latest = end;
+    }
+    return victim == nullptr ? TaskRef() : victim->queue.pop_last().task;
+  }
+
+  TaskRef take_unknown(WorkerKind kind) {
+    TaskHeap* best = nullptr;
+    for (std::size_t set = 1; set < kKindSets; ++set)
+      if (includes(set, kind) && !unknown_[set].empty() && (best == nullptr || ByPriority{}(best->top(), unknown_[set].top())))
+        best = &unknown_[set];
+    return best == nullptr ? TaskRef() : best->pop();
+  }
+
+  double contention_;
+  const std::size_t window_;
+  const double tolerance_, beta_;
+  std::vector<PlaceState> places_;
+  std::vector<Own> worker_;
+  TaskTable<Known> known_;
+  std::vector<Unranked> unranked_;
+  std::vector<TaskId> edges_;               // predecessors of unranked tasks, one after the other
+  std::vector<TaskRef> early_, early_now_;  // ready, and not ranked
+  std::vector<RankedQueue::Entry> passed_;
+  std::array<TaskHeap, kKindSets> unknown_;  // tasks that no model knows
+};
+
+}  // namespace
+
+}  // namespace mitra
+
+MITRA_SCHEDULER(mitra, mitra::Mitra, "by place, ranks of the whole graph, late binding: Mitra's own",
+                {"beta", "1", "weight of the time to bring a task's data"},
+                {"contention", "0", "how many times longer than over idle links transfers take; 0: twice the count of GPUs"},
+                {"tolerance", "0.02", "tasks whose ranks differ by less, relatively, are equally urgent"},
+                {"window", "8", "equally urgent tasks that are looked at for data which are there"});

@@ -1,0 +1,109 @@
+// DARTS in virtual time: how much it brings to GPUs whose memory holds a fraction of the data.
+#include <cmath>
+
+#include "support/catch.hpp"
+#include "support/machines.hpp"
+#include "support/simulated_run.hpp"
+
+using namespace mitra;
+using test::SimulatedRun;
+
+namespace {
+
+constexpr std::size_t kTiles = 20, kTile = 960;
+constexpr double kTileBytes = kTile * kTile * sizeof(float);
+
+/// GPUs like a V100, with 500 MB each: 135 tiles, where a product of 20 x 20 tiles has 1200.
+std::string small_gpus(unsigned gpus) {
+  return test::machine_file("small_gpus_" + std::to_string(gpus), R"(
+name = "small-gpus"
+[memory.ram]
+[memory.gpu]
+count = )" + std::to_string(gpus) + R"(
+capacity = "500 MB"
+[class.cpu]
+kind = "cpu"
+count = )" + std::to_string(gpus + 1) + R"(
+memory = "ram"
+peak.fp32 = "0.02 TFLOP/s"
+peak.fp64 = "0.01 TFLOP/s"
+[class.gpu]
+kind = "hip"
+count = )" + std::to_string(gpus) + R"(
+memory = "gpu"
+driver_core = true
+pipeline = 2
+kernel_overhead = "10 us"
+peak.fp32 = "14 TFLOP/s"
+efficiency.fp32 = 0.93
+peak.fp64 = "7 TFLOP/s"
+[[link]]
+name = "pcie"
+between = ["ram", "gpu"]
+bandwidth = "12 GB/s"
+latency = "8 us"
+[[link]]
+name = "peer"
+between = ["gpu", "gpu"]
+bandwidth = "9 GB/s"
+latency = "8 us"
+)");
+}
+
+/// Tiles that GPUs fetched, from anywhere.
+double loads(const workloads::WorkloadResult& result) {
+  const auto& memory = result.simulation->memory;
+  return static_cast<double>((memory.to_device + memory.between_devices).value) / kTileBytes;
+}
+
+}  // namespace
+
+TEST_CASE("darts multiplies matrices with few more loads than any order needs, and far fewer than others") {
+  for (const unsigned gpus : {1U, 2U}) {
+    INFO(gpus << " GPUs");
+    const std::string machine = small_gpus(gpus);
+    const auto run = [&](const char* scheduler) {
+      return SimulatedRun{machine, scheduler, "gemm", kTiles, kTile, "float"}();
+    };
+    // 2 n^3 / sqrt(M): Hong and Kung, STOC 1981.
+    const double least = 2.0 * kTiles * kTiles * kTiles / std::sqrt(500e6 / kTileBytes);
+    const auto darts = run("darts"), other = run("multiprio");
+    CHECK(loads(darts) < 1.75 * least);
+    CHECK(loads(other) > 3.0 * loads(darts));
+    CHECK(test::rate(darts) > 1.5 * test::rate(other));
+    CHECK(darts.simulation->memory.evictions > 0);
+    for (const auto& [node, peak] : darts.simulation->memory.peak)
+      if (node != "ram") CHECK(peak <= Bytes(500'000'000));
+  }
+}
+
+TEST_CASE("darts fetches less than others for a factorisation, too") {
+  const std::string machine = small_gpus(2);
+  const auto run = [&](const char* scheduler) { return SimulatedRun{machine, scheduler, "cholesky", 32, kTile, "float"}(); };
+  const auto darts = run("darts"), other = run("multiprio");
+  CHECK(loads(darts) < 0.8 * loads(other));
+  CHECK(test::rate(darts) > test::rate(other));
+}
+
+TEST_CASE("darts leaves to cores what GPUs would have done sooner, and gives them what only they can do") {
+  Config config;
+  config.backend = "sim";
+  config.scheduler = "darts";
+  config.machine = small_gpus(1);
+  Runtime rt(config);
+  const auto both = codelet("both").cpu([](double) {}).hip_modelled().cost([](double flops) { return Work{.flops = flops}; });
+  const auto core = codelet("core").cpu([](double) {}).cost([](double flops) { return Work{.flops = flops}; });
+  for (int i = 0; i < 4; ++i) rt.submit(both, 1e9);
+  for (int i = 0; i < 3; ++i) rt.submit(core, 1e9);
+  rt.wait();
+  const SimulationReport report = *rt.simulation();
+  CHECK(report.classes[0].tasks == 3);
+  CHECK(report.classes[1].tasks == 4);
+}
+
+TEST_CASE("darts without GPUs takes the most urgent task, as the policy of priorities does") {
+  SimulatedRun run{"rhea1", "darts", "cholesky", 10};
+  const auto darts = run();
+  run.scheduler = "priority";
+  CHECK(darts.simulation->schedule_digest == run().simulation->schedule_digest);
+}
