@@ -100,7 +100,9 @@ class Darts final : public SchedulingPolicy {
       std::uint64_t uses = 0;
       if (found != number_of_.end()) {
         const Cell& c = cell(found->second, gpu);
-        uses = (std::uint64_t{c.given} << 40) + (std::uint64_t{c.free_users} << 20) + c.resident_users;
+        // A task that has just ended counts still: what follows it on the same result is about to become ready.
+        uses = (std::uint64_t{c.given} << 40) + (std::uint64_t{c.free_users} << 20) + c.resident_users +
+               data_[found->second].writers;
       }
       if (uses >= least) continue;
       least = uses;

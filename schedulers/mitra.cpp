@@ -16,6 +16,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -127,16 +128,57 @@ class RankedQueue {
   std::size_t size_ = 0;
 };
 
+/// Work by rank: how much of it is more urgent than a task of some rank.
+class WorkByRank {
+ public:
+  void add(double rank, double seconds) {
+    while (rank > range_) widen();
+    by_class_[class_of(rank)] += seconds;
+    total_ += seconds;
+    for (std::size_t i = class_of(rank) + 1; i <= kClasses; i += i & (~i + 1)) sums_[i] += seconds;
+  }
+  /// Of its own class, half counts.
+  double before(double rank) const {
+    const std::size_t c = class_of(rank);
+    return std::max(0.0, total_ - sum_below(c) - 0.5 * by_class_[c]);
+  }
+
+ private:
+  static constexpr std::size_t kClasses = 1024;
+  std::size_t class_of(double rank) const {
+    return std::min(kClasses - 1, static_cast<std::size_t>(rank / range_ * static_cast<double>(kClasses)));
+  }
+  double sum_below(std::size_t c) const {  // Fenwick, as above
+    double sum = 0.0;
+    for (std::size_t i = c; i > 0; i -= i & (~i + 1)) sum += sums_[i];
+    return sum;
+  }
+  void widen() {
+    range_ *= 2.0;
+    std::array<double, kClasses> half{};
+    for (std::size_t c = 0; c < kClasses; ++c) half[c / 2] += by_class_[c];
+    by_class_ = half;
+    sums_.fill(0.0);
+    for (std::size_t c = 0; c < kClasses; ++c)
+      for (std::size_t i = c + 1; i <= kClasses; i += i & (~i + 1)) sums_[i] += by_class_[c];
+  }
+  std::array<double, kClasses> by_class_{};
+  std::array<double, kClasses + 1> sums_{};
+  double range_ = 1e-6;  // s
+  double total_ = 0.0;
+};
+
 class Mitra final : public SchedulingPolicy {
  public:
   explicit Mitra(const PolicyArguments& arguments)
       : contention_(arguments.number("contention")), window_(static_cast<std::size_t>(arguments.integer("window", 1, 1024))),
-        tolerance_(arguments.number("tolerance", 0.0, 1.0)), beta_(arguments.number("beta")) {}
+        tolerance_(arguments.number("tolerance", 0.0, 1.0)), beta_(arguments.number("beta")), foresight_(arguments.number("foresight")) {}
 
   void start(SchedulerView& view) override {
     const Machine& machine = view.machine();
     contention_ = contention(machine, contention_);
     worker_.resize(machine.workers.size());
+    ahead_.resize(machine.classes.size());
     for (Place& place : places_of(machine)) {
       for (std::uint32_t i = 0; i < place.workers.size(); ++i)
         worker_[place.workers[i].index()] = {static_cast<std::uint32_t>(places_.size()), i, false};
@@ -148,7 +190,11 @@ class Mitra final : public SchedulingPolicy {
   bool watches_completions() const override { return true; }
 
   void submitted(TaskRef task, SchedulerView& view) override {
-    known_[task.id()] = {shortest(task, view), 0.0};
+    Known& known = known_[task.id()];
+    known = {};
+    find_shortest(task, known, view);
+    known.row = row_of(task, view);
+    if (known.row != kNoRow) rows_[known.row].tasks += 1.0;
     unranked_.push_back({task.id(), edges_.size()});
     for (const TaskId before : view.predecessors()) edges_.push_back(before);
   }
@@ -178,12 +224,28 @@ class Mitra final : public SchedulingPolicy {
     return task;
   }
 
-  void finished(TaskRef task, const Measured&, SchedulerView&) override { known_.erase(task.id()); }
+  void finished(TaskRef task, const Measured&, SchedulerView&) override {
+    if (Known* known = known_.find(task.id())) {
+      no_longer_ahead(*known);
+      if (known->row != kNoRow) rows_[known->row].tasks -= 1.0;
+    }
+    known_.erase(task.id());
+  }
 
  private:
   struct Known {
     double seconds = 0.0;  // the shortest
     double after = 0.0;    // the longest path behind it
+    double ahead = -1.0;   // under which rank it counts as work ahead of others; negative: it does not
+    ClassId fastest{0};
+    std::uint32_t row = kNoRow;
+  };
+  static constexpr std::uint32_t kNoRow = ~std::uint32_t{0};
+  /// Tasks of equal times on the two classes of a machine.
+  struct Row {
+    std::array<double, 2> seconds{};
+    double tasks = 0.0;
+    std::array<bool, 2> wanted{};  // by class: the division of all work gives it some of them
   };
   struct Unranked {
     TaskId id;
@@ -207,24 +269,66 @@ class Mitra final : public SchedulingPolicy {
   };
 
   // --- ranks ---
-  double shortest(TaskRef task, SchedulerView& view) const {
-    double least = -1.0;
+  static void find_shortest(TaskRef task, Known& known, SchedulerView& view) {
     const std::vector<WorkerClass>& classes = view.machine().classes;
+    bool any = false;
     for (std::uint32_t c = 0; c < classes.size(); ++c) {
       if (!task.runs_on(classes[c].kind)) continue;
       const auto estimate = view.estimate(task, ClassId(c));
-      if (estimate && (least < 0.0 || estimate->seconds.value < least)) least = estimate->seconds.value;
+      if (!estimate || (any && estimate->seconds.value >= known.seconds)) continue;
+      any = true;
+      known.seconds = estimate->seconds.value;
+      known.fastest = ClassId(c);
     }
-    return std::max(0.0, least);
+  }
+
+  // --- the division of all work ---
+  /// @returns kNoRow unless there are two classes, and both can run the task.
+  std::uint32_t row_of(TaskRef task, SchedulerView& view) {
+    const std::vector<WorkerClass>& classes = view.machine().classes;
+    if (classes.size() != 2 || !task.runs_on(classes[0].kind) || !task.runs_on(classes[1].kind)) return kNoRow;
+    const auto first = view.estimate(task, ClassId(0)), second = view.estimate(task, ClassId(1));
+    if (!first || !second) return kNoRow;
+    const std::array<double, 2> seconds{first->seconds.value, second->seconds.value};
+    if (last_row_ != kNoRow && rows_[last_row_].seconds == seconds) return last_row_;
+    const auto [found, is_new] = row_numbers_.try_emplace(seconds, static_cast<std::uint32_t>(rows_.size()));
+    if (is_new) rows_.push_back({.seconds = seconds});
+    return last_row_ = found->second;
+  }
+
+  /// Which tasks are for the first class and which for the second, if nothing but the work counted: by the ratio of their
+  /// times, until both end together. It is the optimum of the area bound.
+  void divide(SchedulerView& view) {
+    std::vector<std::uint32_t> order(rows_.size());
+    for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
+      const double left = rows_[a].seconds[0] * rows_[b].seconds[1], right = rows_[b].seconds[0] * rows_[a].seconds[1];
+      return left != right ? left < right : a < b;
+    });
+    const auto& classes = view.machine().classes;
+    double first = 0.0, second = 0.0;  // s a worker
+    for (const Row& row : rows_) second += row.tasks * row.seconds[1] / static_cast<double>(classes[1].workers.size());
+    for (const std::uint32_t r : order) {
+      Row& row = rows_[r];
+      row.wanted[0] = first < second;  // some of them at least, until both are equal
+      first += row.tasks * row.seconds[0] / static_cast<double>(classes[0].workers.size());
+      second -= row.tasks * row.seconds[1] / static_cast<double>(classes[1].workers.size());
+      row.wanted[1] = first > second;
+    }
   }
 
   void rank_new_tasks(SchedulerView& view) {
     if (unranked_.empty()) return;
+    if (!rows_.empty()) divide(view);
     // Successors come after their predecessors: backward, all that is behind a task is known when it is its turn.
     std::size_t end = edges_.size();
     for (std::size_t i = unranked_.size(); i-- > 0;) {
-      const Known* mine = known_.find(unranked_[i].id);
+      Known* mine = known_.find(unranked_[i].id);
       const double rank = mine == nullptr ? 0.0 : mine->seconds + mine->after;
+      if (mine != nullptr && mine->seconds > 0.0) {
+        ahead_[mine->fastest.index()].add(rank, mine->seconds);
+        mine->ahead = rank;
+      }
       for (std::size_t e = unranked_[i].first_edge; e < end; ++e)
         if (Known* before = known_.find(edges_[e])) before->after = std::max(before->after, rank);
       end = unranked_[i].first_edge;
@@ -236,14 +340,17 @@ class Mitra final : public SchedulingPolicy {
     early_now_.clear();
   }
 
-  double rank_of(TaskRef task) {
-    const Known* known = known_.find(task.id());
-    return known == nullptr ? 0.0 : known->seconds + known->after;
+
+  void no_longer_ahead(Known& known) {
+    if (known.ahead < 0.0) return;
+    ahead_[known.fastest.index()].add(known.ahead, -known.seconds);
+    known.ahead = -1.0;
   }
 
   // --- placement ---
   void place(TaskRef task, SchedulerView& view) {
-    const double now = view.now().value, rank = rank_of(task);
+    Known* known = known_.find(task.id());
+    const double now = view.now().value, rank = known == nullptr ? 0.0 : known->seconds + known->after;
     PlaceState* best = nullptr;
     double least = 0.0, best_seconds = 0.0, best_start = 0.0;
     std::optional<Estimate> estimate;
@@ -256,7 +363,13 @@ class Mitra final : public SchedulingPolicy {
       }
       if (!estimate) continue;
       const double seconds = estimate->seconds.value;
-      const double start = p.start_after(p.queue.work_before(rank), now);
+      // Behind all that waits there, and where the task would be fastest also behind all that is more urgent, ready or not:
+      // who is slower may have done it long before its turn.
+      double start = p.start_after(p.queue.work(), now);
+      if (known != nullptr && known->fastest == p.place.worker_class && known->row != kNoRow &&
+          rows_[known->row].wanted[1 - known->fastest.index()])
+        start = std::max(start, now + foresight_ * ahead_[known->fastest.index()].before(rank) /
+                                          static_cast<double>(view.machine().classes[known->fastest.index()].workers.size()));
       double transfer = 0.0;
       if (places_.size() > 1)
         if (const auto time = view.transfer_time(task, p.place.node)) transfer = time->value;
@@ -269,6 +382,7 @@ class Mitra final : public SchedulingPolicy {
     }
     if (best == nullptr) return unknown_[kind_set(task)].push(task);
     best->queue.push({task, rank, best_seconds});
+    if (known != nullptr && known->fastest != best->place.worker_class) no_longer_ahead(*known);
     if (places_.size() > 1 && best_start > now) view.prefetch(task, best->place.node);
     if (wake_one(*best, view)) return;
     // Nobody there has time at the moment: perhaps somebody elsewhere, for what comes last there.
@@ -345,7 +459,7 @@ class Mitra final : public SchedulingPolicy {
 
   double contention_;
   const std::size_t window_;
-  const double tolerance_, beta_;
+  const double tolerance_, beta_, foresight_;
   std::vector<PlaceState> places_;
   std::vector<Own> worker_;
   TaskTable<Known> known_;
@@ -353,6 +467,10 @@ class Mitra final : public SchedulingPolicy {
   std::vector<TaskId> edges_;               // predecessors of unranked tasks, one after the other
   std::vector<TaskRef> early_, early_now_;  // ready, and not ranked
   std::vector<RankedQueue::Entry> passed_;
+  std::vector<Row> rows_;
+  std::map<std::array<double, 2>, std::uint32_t> row_numbers_;
+  std::uint32_t last_row_ = kNoRow;
+  std::vector<WorkByRank> ahead_;            // by class: of tasks that are fastest there and have not been done
   std::array<TaskHeap, kKindSets> unknown_;  // tasks that no model knows
 };
 
@@ -363,5 +481,6 @@ class Mitra final : public SchedulingPolicy {
 MITRA_SCHEDULER(mitra, mitra::Mitra, "by place, ranks of the whole graph, late binding: Mitra's own",
                 {"beta", "1", "weight of the time to bring a task's data"},
                 {"contention", "0", "how many times longer than over idle links transfers take; 0: twice the count of GPUs"},
+                {"foresight", "1", "weight of more urgent work that is not ready yet"},
                 {"tolerance", "0.02", "tasks whose ranks differ by less, relatively, are equally urgent"},
                 {"window", "8", "equally urgent tasks that are looked at for data which are there"});

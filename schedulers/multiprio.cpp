@@ -6,12 +6,12 @@
 // (HCW, IPDPS workshops, 2024). From it: one heap for each kind of workers; the gain, the distance of the task's time here
 // from its time on the best other class, in units of the largest such distance seen, between 0 and 1; criticality by the
 // normalised out-degree (NOD), the successors of a task, each divided by its number of predecessors; locality within a
-// window of the top; the condition under which a worker of another class may take a task, and eviction from its heap if not.
+// window of the top; the condition under which a worker of another class may take a task.
 //
 // Here heaps are by class and not by memory node, so that what `ready` costs does not grow with the number of GPUs;
 // locality is the number of bytes to fetch; the stated priority decides before the NOD where the application gives one;
-// and a task is kept in the heap of a class that may not have it yet, a few of which are looked at, so that it is still
-// there when the best class has more to do. Without models all gains are equal and nobody is refused: what is left is
+// and a task that a class may not have yet stays in its heap instead of being evicted from it, for the best class may come
+// to have more to do; so `window` tasks are looked at before a worker gets nothing. Without models all gains are equal and nobody is refused: what is left is
 // priority, then criticality.
 // Flow: submitted, ready -> [multiprio] -> worker. Thread-safety: serialised.
 #include <algorithm>
@@ -59,8 +59,7 @@ class MultiPrio final : public SchedulingPolicy {
     Entry& entry = entries_[slot];
     entry = {.task = task};
     if (const float* degree = out_degree_.find(task.id())) {
-      largest_out_degree_ = std::max(largest_out_degree_, *degree);
-      entry.criticality = largest_out_degree_ > 0.0F ? *degree / largest_out_degree_ : 0.0F;
+      entry.criticality = *degree;  // not in units of the largest: the order is the same, and does not change on the way
       out_degree_.erase(task.id());
     }
     find_times(task, view);
@@ -254,7 +253,6 @@ class MultiPrio final : public SchedulingPolicy {
   std::vector<Place> looked_at_;
   std::vector<double> times_;
   TaskTable<float> out_degree_;
-  float largest_out_degree_ = 0.0F;
   double largest_distance_ = 0.0;
 };
 

@@ -1,8 +1,8 @@
 """Task graphs in Mitra's format (docs/graph-files.md): tiled LU, tiled QR, random layered graphs.
 
-Flops of the tile kernels, for tiles of order b: getrf without pivoting 2/3 b^3, trsm b^3, gemm 2 b^3; geqrt 4/3 b^3,
-ormqr 2 b^3, tsqrt 2 b^3, tsmqr 4 b^3, as in Chameleon's coreblas/include/flops.h (inner blocking left out). Priorities are
-the tasks on the longest way to the end of the graph, this one included, as in Mitra's own Cholesky.
+Flops of the tile kernels, for tiles of order b, by their leading terms: getrf without pivoting 2/3 b^3, trsm b^3,
+gemm 2 b^3; geqrt 4/3 b^3, ormqr 2 b^3, tsqrt 2 b^3, tsmqr 4 b^3 (inner blocking left out). Priorities are the tasks on
+the longest way to the end of the graph, this one included, as in Mitra's own Cholesky.
 """
 
 import random

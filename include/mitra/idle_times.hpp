@@ -17,6 +17,7 @@ namespace mitra {
 class IdleTimes {
  public:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  static constexpr double kForever = std::numeric_limits<double>::infinity();
   struct Fit {
     std::uint32_t gap = kNone;
     double start = 0.0;
@@ -57,7 +58,6 @@ class IdleTimes {
   }
 
  private:
-  static constexpr double kForever = std::numeric_limits<double>::infinity();
   struct Node {
     double start = 0.0, end = 0.0;
     double latest_end = 0.0, longest = 0.0;  // of the subtree

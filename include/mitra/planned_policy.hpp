@@ -5,7 +5,8 @@
 //   1. of the ready tasks of its place whose planned start has come, the first one: equal workers stand in for each other;
 //   2. the next task of its own plan, if that is ready, also before its time;
 //   3. a task that no model knows: such tasks are not planned, the most urgent goes to whoever asks;
-//   4. the last of the tasks that are late at another place, if it ends here before that place has worked its way to it;
+//   4. the last of the ready tasks of another place, if the plan wanted it to have ended by now, and it ends here before
+//      that place has worked its way to it;
 //   5. and if nobody runs anything, whatever is ready: a plan never stops a run, whatever has become of it.
 // Otherwise it waits, as the plan wants it to: an idle time before an urgent task is a decision, not an accident.
 // Without models there is no plan, and 3 is all: one heap by priority.
@@ -225,10 +226,11 @@ class PlannedPolicy : public SchedulingPolicy {
     const OfPlace& own = waiting_[own_place];
     for (std::size_t i = 1; i < waiting_.size(); ++i) {
       const OfPlace& place = waiting_[(own_place + i) % waiting_.size()];
-      if (place.ready.empty() || !is_due(place.ready.rbegin()->start, now)) continue;
+      if (place.ready.empty()) continue;
       const TaskId id = place.ready.rbegin()->id;
-      const TaskRef task = entries_.find(id)->task;
-      if (!task.runs_on(own.kind)) continue;
+      const Entry& entry = *entries_.find(id);
+      const TaskRef task = entry.task;
+      if (entry.finish > now || !task.runs_on(own.kind)) continue;
       const auto estimate = view.estimate(task, places_[own_place].worker_class);
       if (!estimate || estimate->seconds.value >= place.ready_seconds) continue;
       const auto transfer = view.transfer_time(task, places_[own_place].node);

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "support/catch.hpp"
-#include "support/memory_rig.hpp"
+#include "unit/memory_rig.hpp"
 #include "support/random.hpp"
 #include "support/scale.hpp"
 

@@ -1,9 +1,14 @@
 // DARTS in virtual time: how much it brings to GPUs whose memory holds a fraction of the data.
 #include <cmath>
 
+#include <mitra/registry.hpp>
+
+#include "conformance/fake_graph.hpp"
+#include "conformance/fake_machine.hpp"
+#include "conformance/fake_view.hpp"
 #include "support/catch.hpp"
 #include "support/machines.hpp"
-#include "support/simulated_run.hpp"
+#include "unit/simulated_run.hpp"
 
 using namespace mitra;
 using test::SimulatedRun;
@@ -106,4 +111,31 @@ TEST_CASE("darts without GPUs takes the most urgent task, as the policy of prior
   const auto darts = run();
   run.scheduler = "priority";
   CHECK(darts.simulation->schedule_digest == run().simulation->schedule_digest);
+}
+
+TEST_CASE("darts lets go of what the tasks to come use least, the longest unused first among equals") {
+  const Machine machine = conformance::fake_machine(1, 1);
+  const NodeId gpu(1);
+  conformance::FakeGraph graph;
+  graph.data.resize(4);
+  for (detail::DataHeader& datum : graph.data) datum.shape = {.rows = 8, .cols = 1, .ld = 8, .element_size = 8};
+  graph.nodes.resize(2);
+  for (auto& node : graph.nodes) node.kinds = conformance::kOnHip;
+  graph.nodes[0].accesses = {{0, AccessMode::read}, {1, AccessMode::read}};
+  graph.nodes[1].accesses = {{1, AccessMode::read}};
+  const conformance::FakeTask first(graph, 0), second(graph, 1);
+  const auto refs = [&](std::initializer_list<std::size_t> data) {
+    std::vector<AccessRef> all;
+    for (const std::size_t d : data) all.emplace_back(detail::AccessWord(&graph.data[d], AccessMode::read));
+    return all;
+  };
+
+  const auto policy = make_scheduler("darts");
+  conformance::FakeView view(machine, 1);
+  policy->start(view);
+  policy->ready(first.ref(), view);
+  policy->ready(second.ref(), view);
+  CHECK(policy->victim(gpu, refs({1, 0}), view) == 1);
+  CHECK(policy->victim(gpu, refs({1, 3, 2}), view) == 1);
+  CHECK((policy->next(WorkerId(1), view) == second.ref()));  // the first lacks datum 0 now
 }

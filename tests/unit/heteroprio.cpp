@@ -1,7 +1,7 @@
 // HeteroPrio in virtual time: against the reference values of the same method, and what each of its rules is worth.
 #include "support/catch.hpp"
 #include "support/machines.hpp"
-#include "support/simulated_run.hpp"
+#include "unit/simulated_run.hpp"
 
 using namespace mitra;
 using test::SimulatedRun;

@@ -2,7 +2,7 @@
 #include "memory/memory_manager.hpp"
 
 #include "support/catch.hpp"
-#include "support/memory_rig.hpp"
+#include "unit/memory_rig.hpp"
 
 using namespace mitra;
 using memory::ReplicaEvent;

@@ -1,7 +1,7 @@
 // MultiPrio in virtual time: what its rules do, and that they are worth it.
 #include "support/catch.hpp"
 #include "support/machines.hpp"
-#include "support/simulated_run.hpp"
+#include "unit/simulated_run.hpp"
 
 using namespace mitra;
 using test::SimulatedRun;

@@ -85,8 +85,15 @@ class Compare final : public Call {
  private:
   std::vector<std::string> chosen() const {
     if (!schedulers_.empty() && schedulers_ != std::vector<std::string>{"all"}) {
-      for (const std::string& description : schedulers_) make_scheduler(description);  // wrong names fail before the work
-      return schedulers_;
+      // The comma of the list is the comma of a policy's parameters, too: KEY=VALUE alone belongs to the name before it.
+      std::vector<std::string> list;
+      for (const std::string& part : schedulers_)
+        if (!list.empty() && part.find('=') != std::string::npos && part.find(':') == std::string::npos)
+          list.back() += ',' + part;
+        else
+          list.push_back(part);
+      for (const std::string& description : list) make_scheduler(description);  // wrong names fail before the work
+      return list;
     }
     std::vector<std::string> names;
     for (const PolicyInfo* policy : schedulers()) names.emplace_back(policy->name);

@@ -19,5 +19,7 @@ std::unique_ptr<Call> schedulers_call();
 std::unique_ptr<Call> workloads_call();
 std::unique_ptr<Call> bench_overhead_call();
 std::unique_ptr<Call> bench_metg_call();
+std::unique_ptr<Call> bench_simulator_call();
+std::unique_ptr<Call> bench_decision_call();
 
 }  // namespace mitra::tool

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include <mitra/mitra.hpp>
+#include <mitra/registry.hpp>
 
 namespace mitra::tool {
 
@@ -48,6 +49,33 @@ RunRecord run_once(const WorkloadChoice& choice, const Config& config, const std
   record.peak_rss = peak_rss();
   record.wall = Seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
   return record;
+}
+
+void SimulatedCholesky::check(const char* option, const std::vector<std::uint64_t>& tiles) {
+  for (const std::uint64_t count : tiles)
+    if (count < 1 || count > 500) throw ConfigError(detail::message(option, " is a number from 1 to 500, not ", count));
+}
+
+workloads::WorkloadResult SimulatedCholesky::run(Runtime& rt) const {
+  workloads::WorkloadResult result = workloads::run(rt, "cholesky", {{"n", std::to_string(tiles * tile)}, {"tile", std::to_string(tile)}});
+  if (result.verified == false) throw Error("cholesky: " + (result.remarks.empty() ? "not verified" : result.remarks.front()));
+  return result;
+}
+
+std::vector<std::string> chosen_schedulers(const std::vector<std::string>& list) {
+  std::vector<std::string> names;
+  if (!list.empty() && list != std::vector<std::string>{"all"}) {
+    // The comma of the list is the comma of a policy's parameters, too: KEY=VALUE alone belongs to the name before it.
+    for (const std::string& part : list)
+      if (!names.empty() && part.find('=') != std::string::npos && part.find(':') == std::string::npos)
+        names.back() += ',' + part;
+      else
+        names.push_back(part);
+    for (const std::string& description : names) make_scheduler(description);  // wrong names fail before the work
+    return names;
+  }
+  for (const PolicyInfo* policy : schedulers()) names.emplace_back(policy->name);
+  return names;
 }
 
 }  // namespace mitra::tool

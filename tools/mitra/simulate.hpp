@@ -2,8 +2,10 @@
 // Flow: call -> [simulate] -> Runtime -> run record. Thread-safety: several runs at once, each with its own Runtime.
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <mitra/config.hpp>
 #include <mitra/lower_bounds.hpp>
@@ -16,5 +18,20 @@ namespace mitra::tool {
 /// @param bounds   Of the same workload on the same machine, if they are known; otherwise those of the run's own books.
 /// @throws TaskError, Error, ConfigError as Runtime does.
 RunRecord run_once(const WorkloadChoice& workload, const Config& config, const std::optional<Bounds>& bounds = std::nullopt);
+
+/// A Cholesky factorisation in double precision of so many rows of tiles, in virtual time: what the benchmarks simulate.
+struct SimulatedCholesky {
+  std::uint64_t tiles = 0, tile = 2048;
+
+  std::uint64_t tasks() const { return tiles * (tiles + 1) * (tiles + 2) / 6; }
+  /// @throws ConfigError unless the numbers of rows are 1 to 500. @param option  For the message.
+  static void check(const char* option, const std::vector<std::uint64_t>& tiles);
+  /// Generates, submits, and waits. @throws Error if it did not execute each task once.
+  workloads::WorkloadResult run(Runtime& rt) const;
+};
+
+/// @returns The policies of the list, parts of a list that was split at commas; all of this library if it is empty or `all`.
+/// @throws ConfigError for a name, or a parameter, that is not known: before the work.
+std::vector<std::string> chosen_schedulers(const std::vector<std::string>& list);
 
 }  // namespace mitra::tool
