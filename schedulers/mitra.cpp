@@ -17,12 +17,14 @@
 #include <cmath>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include <mitra/contention.hpp>
 #include <mitra/least_of.hpp>
 #include <mitra/machine.hpp>
+#include <mitra/registry.hpp>
 #include <mitra/scheduling_policy.hpp>
 #include <mitra/task_queues.hpp>
 #include <mitra/task_table.hpp>
@@ -172,13 +174,16 @@ class Mitra final : public SchedulingPolicy {
  public:
   explicit Mitra(const PolicyArguments& arguments)
       : contention_(arguments.number("contention")), window_(static_cast<std::size_t>(arguments.integer("window", 1, 1024))),
-        tolerance_(arguments.number("tolerance", 0.0, 1.0)), beta_(arguments.number("beta")), foresight_(arguments.number("foresight")) {}
+        plan_limit_(static_cast<std::size_t>(arguments.integer("plan"))),
+        tolerance_(arguments.number("tolerance", 0.0, 1.0)), beta_(arguments.number("beta")), foresight_(arguments.number("foresight")),
+        busy_(arguments.number("busy")), price_(arguments.number("price")), gate_(arguments.number("gate")) {}
 
   void start(SchedulerView& view) override {
     const Machine& machine = view.machine();
     contention_ = contention(machine, contention_);
     worker_.resize(machine.workers.size());
     ahead_.resize(machine.classes.size());
+    begin_collecting(view);
     for (Place& place : places_of(machine)) {
       for (std::uint32_t i = 0; i < place.workers.size(); ++i)
         worker_[place.workers[i].index()] = {static_cast<std::uint32_t>(places_.size()), i, false};
@@ -190,6 +195,12 @@ class Mitra final : public SchedulingPolicy {
   bool watches_completions() const override { return true; }
 
   void submitted(TaskRef task, SchedulerView& view) override {
+    ++open_;
+    if (plan_ != nullptr) {
+      plan_->submitted(task, view);
+      if (planned_) return;
+      if (open_ > plan_limit_) plan_.reset();
+    }
     Known& known = known_[task.id()];
     known = {};
     find_shortest(task, known, view);
@@ -200,11 +211,14 @@ class Mitra final : public SchedulingPolicy {
   }
 
   void ready(TaskRef task, SchedulerView& view) override {
+    if (planned_) return plan_->ready(task, view);
     if (!unranked_.empty()) return early_.push_back(task);  // its rank is known when all of the graph is
     place(task, view);
   }
 
   TaskRef next(WorkerId worker, SchedulerView& view) override {
+    if (!planned_ && plan_ != nullptr && !unranked_.empty()) decide(view);
+    if (planned_) return plan_->next(worker, view);
     rank_new_tasks(view);
     Own& own = worker_[worker.index()];
     PlaceState& here = places_[own.place];
@@ -224,20 +238,46 @@ class Mitra final : public SchedulingPolicy {
     return task;
   }
 
-  void finished(TaskRef task, const Measured&, SchedulerView&) override {
+  void finished(TaskRef task, const Measured&, SchedulerView& view) override {
+    if (open_ > 0) --open_;
     if (Known* known = known_.find(task.id())) {
       no_longer_ahead(*known);
       if (known->row != kNoRow) rows_[known->row].tasks -= 1.0;
     }
     known_.erase(task.id());
+    if (open_ == 0) begin_collecting(view);
   }
 
  private:
+  // --- small graphs ---
+  /// Nothing is open: what comes next may be a graph small enough to be planned.
+  void begin_collecting(SchedulerView& view) {
+    if (plan_limit_ == 0 || (plan_ != nullptr && !planned_)) return;
+    planned_ = false;
+    plan_ = make_scheduler("heft");
+    plan_->start(view);
+  }
+  /// The first worker asks: the whole graph is known, or as much of it as fits the window of submissions.
+  void decide(SchedulerView& view) {
+    bool known = true;
+    for (const Unranked& entry : unranked_)
+      if (const Known* task = known_.find(entry.id)) known &= task->seconds > 0.0 || task->internal;
+    if (!known) return plan_.reset();
+    planned_ = true;
+    for (const Unranked& entry : unranked_) known_.erase(entry.id);
+    unranked_.clear();
+    edges_.clear();
+    early_now_.swap(early_);
+    for (const TaskRef task : early_now_) plan_->ready(task, view);
+    early_now_.clear();
+  }
+
   struct Known {
     double seconds = 0.0;  // the shortest
     double after = 0.0;    // the longest path behind it
     double ahead = -1.0;   // under which rank it counts as work ahead of others; negative: it does not
     ClassId fastest{0};
+    bool internal = false;  // takes no time, and some model says so
     std::uint32_t row = kNoRow;
   };
   static constexpr std::uint32_t kNoRow = ~std::uint32_t{0};
@@ -277,6 +317,7 @@ class Mitra final : public SchedulingPolicy {
       const auto estimate = view.estimate(task, ClassId(c));
       if (!estimate || (any && estimate->seconds.value >= known.seconds)) continue;
       any = true;
+      known.internal = estimate->seconds.value == 0.0;
       known.seconds = estimate->seconds.value;
       known.fastest = ClassId(c);
     }
@@ -366,14 +407,14 @@ class Mitra final : public SchedulingPolicy {
       // Behind all that waits there, and where the task would be fastest also behind all that is more urgent, ready or not:
       // who is slower may have done it long before its turn.
       double start = p.start_after(p.queue.work(), now);
-      if (known != nullptr && known->fastest == p.place.worker_class && known->row != kNoRow &&
-          rows_[known->row].wanted[1 - known->fastest.index()])
+      if (known != nullptr && known->fastest == p.place.worker_class && slower_is_wanted(*known, view))
         start = std::max(start, now + foresight_ * ahead_[known->fastest.index()].before(rank) /
                                           static_cast<double>(view.machine().classes[known->fastest.index()].workers.size()));
       double transfer = 0.0;
       if (places_.size() > 1)
         if (const auto time = view.transfer_time(task, p.place.node)) transfer = time->value;
-      const double cost = std::max(start, now + transfer) + seconds + beta_ * contention_ * transfer;
+      const double wait = transfer > 0.0 && busy_ > 0.0 ? busy_ * view.links_busy(p.place.node).value : 0.0;
+      const double cost = std::max(start, now + wait + transfer) + seconds + beta_ * (contention_ * transfer + price_ * wait);
       if (best != nullptr && cost >= least) continue;
       best = &p;
       least = cost;
@@ -388,6 +429,18 @@ class Mitra final : public SchedulingPolicy {
     // Nobody there has time at the moment: perhaps somebody elsewhere, for what comes last there.
     for (PlaceState& other : places_)
       if (&other != best && !other.idle.empty() && other.queue.empty() && gains(other, *best, now, view)) wake_one(other, view);
+  }
+
+  /// Does the division give such tasks to the slower class, and is the way there free? Where copies wait for each other, the
+  /// time that a faster worker saves is lost on the links.
+  bool slower_is_wanted(const Known& known, SchedulerView& view) const {
+    if (known.row == kNoRow) return false;
+    const Row& row = rows_[known.row];
+    const std::size_t slower = 1 - known.fastest.index();
+    if (!row.wanted[slower]) return false;
+    for (const PlaceState& p : places_)
+      if (p.place.worker_class.index() == slower && view.links_busy(p.place.node).value <= gate_ * row.seconds[slower]) return true;
+    return false;
   }
 
   bool wake_one(PlaceState& place, SchedulerView& view) {
@@ -458,8 +511,11 @@ class Mitra final : public SchedulingPolicy {
   }
 
   double contention_;
-  const std::size_t window_;
-  const double tolerance_, beta_, foresight_;
+  const std::size_t window_, plan_limit_;
+  std::unique_ptr<SchedulingPolicy> plan_;  // sees the same graph, as long as it is small
+  bool planned_ = false;                    // it decides, until all is done
+  std::size_t open_ = 0;                    // tasks submitted and not finished
+  const double tolerance_, beta_, foresight_, busy_, price_, gate_;
   std::vector<PlaceState> places_;
   std::vector<Own> worker_;
   TaskTable<Known> known_;
@@ -482,5 +538,7 @@ MITRA_SCHEDULER(mitra, mitra::Mitra, "by place, ranks of the whole graph, late b
                 {"beta", "1", "weight of the time to bring a task's data"},
                 {"contention", "0", "how many times longer than over idle links transfers take; 0: twice the count of GPUs"},
                 {"foresight", "1", "weight of more urgent work that is not ready yet"},
+                {"busy", "1", "x"}, {"price", "0.2", "x"}, {"gate", "0.02", "x"},
+                {"plan", "700", "graphs of at most so many tasks are planned as a whole, by heft; 0: none"},
                 {"tolerance", "0.02", "tasks whose ranks differ by less, relatively, are equally urgent"},
                 {"window", "8", "equally urgent tasks that are looked at for data which are there"});

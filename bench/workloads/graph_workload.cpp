@@ -45,11 +45,8 @@ class GraphWorkload final : public Workload {
  public:
   GraphWorkload(TaskGraph graph, double time_scale)
       : graph_(std::move(graph)), time_scale_(time_scale), predecessors_(predecessors_of(graph_)), stamps_(graph_.tasks.size()) {
-    for (const GraphTask& task : graph_.tasks)
-      if (is_for_gpus(task))
-        anywhere_.try_emplace(task.name, task.name, Body{this}, detail::Modelled{}, Cost{this});
-      else
-        on_cores_.try_emplace(task.name, task.name, Body{this}, detail::Unimplemented{}, Cost{this});
+    // On simulated GPUs, too, where a model knows the task: by its name, its flops or its bytes. A time alone is a core's.
+    for (const GraphTask& task : graph_.tasks) codelets_.try_emplace(task.name, task.name, Body{this}, detail::Modelled{}, Cost{this});
   }
 
   std::uint64_t tasks() const override { return graph_.tasks.size(); }
@@ -76,8 +73,7 @@ class GraphWorkload final : public Workload {
         accesses.add(data_[access.datum].get(), access.mode, access.mode == AccessMode::reduce ? &kNoReduction : nullptr);
       TaskOptions options{.priority = task.priority};
       for (const std::uint32_t before : task.after) options.after.push_back(submitted[before]);
-      submitted.push_back(is_for_gpus(task) ? rt.submit(options, anywhere_.at(task.name), std::move(accesses), t)
-                                            : rt.submit(options, on_cores_.at(task.name), std::move(accesses), t));
+      submitted.push_back(rt.submit(options, codelets_.at(task.name), std::move(accesses), t));
     }
   }
 
@@ -105,15 +101,10 @@ class GraphWorkload final : public Workload {
   }
 
  private:
-  /// A time alone is one on a core. Flops take as long as a simulated machine needs for them, and a task of which nothing
-  /// is said is known by its name: both may be faster on a GPU.
-  static bool is_for_gpus(const GraphTask& task) { return task.flops > 0.0 || task.seconds <= 0.0; }
-
   const TaskGraph graph_;
   const double time_scale_;
   const std::vector<std::vector<std::uint32_t>> predecessors_;
-  std::map<std::string, Codelet<Body, detail::Modelled, Cost>> anywhere_;       // by name
-  std::map<std::string, Codelet<Body, detail::Unimplemented, Cost>> on_cores_;  // by name
+  std::map<std::string, Codelet<Body, detail::Modelled, Cost>> codelets_;  // by name
   std::vector<std::shared_ptr<detail::DataHeader>> data_;
   std::vector<Stamp> stamps_;
   std::atomic<std::uint64_t> count_{0};

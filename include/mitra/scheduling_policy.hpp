@@ -50,6 +50,11 @@ class SchedulerView {
   virtual Bytes bytes_missing(TaskRef task, NodeId node) = 0;
   /// @returns How long it takes to bring the missing bytes to `node` over idle links; nothing if no model knows.
   virtual std::optional<Seconds> transfer_time(TaskRef task, NodeId node) = 0;
+  /// @returns How long the links into `node` are busy with copies that were asked for before: the wait of a further one.
+  virtual Seconds links_busy(NodeId node) {
+    static_cast<void>(node);
+    return Seconds(0.0);
+  }
   /// @returns Whether `node` holds the datum's current content, or is about to.
   virtual bool holds(const AccessRef& access, NodeId node) {
     static_cast<void>(access), static_cast<void>(node);

@@ -48,6 +48,7 @@ class WorkerView final : public SchedulerView {
   std::optional<Estimate> estimate(TaskRef task, ClassId worker_class) override;
   Bytes bytes_missing(TaskRef task, NodeId node) override;
   std::optional<Seconds> transfer_time(TaskRef task, NodeId node) override;
+  Seconds links_busy(NodeId node) override;
   bool holds(const AccessRef& access, NodeId node) override;
   std::optional<Bytes> room(NodeId node) override;
   void prefetch(TaskRef task, NodeId node) override;

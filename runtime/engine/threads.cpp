@@ -82,6 +82,9 @@ Bytes WorkerView::bytes_missing(TaskRef task, NodeId node) {
 std::optional<Seconds> WorkerView::transfer_time(TaskRef task, NodeId node) {
   return engine_.virtual_time_ == nullptr ? Seconds(0.0) : engine_.virtual_time_->transfer_time(*task.header(), node);
 }
+Seconds WorkerView::links_busy(NodeId node) {
+  return engine_.virtual_time_ == nullptr ? Seconds(0.0) : engine_.virtual_time_->links_busy(node);
+}
 bool WorkerView::holds(const AccessRef& access, NodeId node) {
   return engine_.virtual_time_ == nullptr || engine_.virtual_time_->holds(*access.header(), node);
 }

@@ -5,7 +5,8 @@ import unittest
 
 from support.program import ProgramTest, mitra
 
-CALLS = [["run"], ["machine"], ["models"], ["calibrate"], ["schedulers"], ["workloads"], ["bench", "overhead"], ["bench", "metg"]]
+CALLS = [["run"], ["machine"], ["models"], ["calibrate"], ["schedulers"], ["workloads"], ["bench", "overhead"], ["bench", "metg"],
+         ["bench", "simulator"], ["bench", "decision"]]
 SMALL = ["run", "stencil_1d", "--width", "4", "--steps", "5", "--kernel", "empty"]
 
 

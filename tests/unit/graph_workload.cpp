@@ -91,6 +91,33 @@ TEST_CASE("tasks of a graph have its names, priorities and costs") {
   CHECK(task.access(0).bytes() == Bytes(48));
 }
 
+TEST_CASE("tasks of a graph run on simulated GPUs where a model knows what they cost there") {
+  TaskGraph graph;
+  for (std::uint32_t t = 0; t < 60; ++t) {
+    graph.data.push_back({detail::message("x", t), 960, 960, 8});
+    graph.tasks.push_back({.name = "product", .accesses = {{t, AccessMode::readwrite}}, .flops = 2.0 * 960 * 960 * 960});
+  }
+  const auto gpu_tasks = [](const TaskGraph& of) {
+    Config config;
+    config.backend = "sim";
+    config.machine = "mirage";
+    config.scheduler = "dmda";
+    Runtime rt(config);
+    const auto workload = make_graph_workload(of);
+    const workloads::WorkloadResult result = workloads::run(rt, *workload);
+    CHECK(result.simulation->tasks == 60);
+    return result.simulation->classes.at(1).tasks;
+  };
+  CHECK(gpu_tasks(graph) > 30);
+  for (GraphTask& task : graph.tasks) task.seconds = 0.1;  // on a core; flops still say what a GPU needs
+  CHECK(gpu_tasks(graph) > 30);
+  for (GraphTask& task : graph.tasks) task.flops = 0;
+  CHECK(gpu_tasks(graph) == 0);
+  // A name alone, of which the machine file has a measured kernel.
+  for (GraphTask& task : graph.tasks) task.seconds = 0, task.name = "gemm";
+  CHECK(gpu_tasks(graph) > 30);
+}
+
 TEST_CASE("published graphs run live") {
   const std::string file = test::shared_data("stg/stg100_0007.stg");
   if (file.empty()) return;

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <system_error>
 
 #include <mitra/mitra.hpp>
@@ -33,9 +34,10 @@ constexpr const char* kMachine = "alice-recoque-unified";
 class ScratchDirectory {
  public:
   ScratchDirectory() {
-    std::string path = (std::filesystem::temp_directory_path() / "mitra-decision-XXXXXX").string();
-    if (mkdtemp(path.data()) == nullptr)
-      throw std::system_error(errno, std::generic_category(), "cannot make a directory " + path);
+    std::error_code none;
+    std::string path = (std::filesystem::temp_directory_path(none) / "mitra-decision-XXXXXX").string();
+    if (none || mkdtemp(path.data()) == nullptr)
+      throw std::runtime_error("no directory for machine files can be made; TMPDIR is to name a directory that can be written");
     path_ = path;
   }
   ~ScratchDirectory() {
