@@ -1,15 +1,20 @@
-// Mitra's own policy: dynamic, by place, with ranks of the whole graph; it looks where a task would come in each queue, and
-// lets places that run dry take what others would start later.
+// Mitra's own policy. It is dynamic and decides by place; what it knows of the whole graph it puts into that decision.
 //
-// Ranks: upward ranks of shortest times (critical path), found for all tasks that were submitted since the last look in one
-// pass backward (Topcuoglu, Hariri, Wu, TPDS 2002: upward rank; there with means).
-// Placement: when a task is ready, the place where it would end first (Augonnet et al., ICPADS 2010: dmda), if it takes its
-// turn by rank in the queue of each place: the work before it is what is more urgent, not all that waits. Transfers count
-// several times, since links are shared.
-// Late binding: a task is bound to a place, and to a worker only when one asks. A place whose queue is empty takes a task
-// from another place if it would end it earlier than that place (HeteroPrio's spoliation, Beaumont, Eyraud-Dubois, Kumar,
-// IPDPS 2017, but of tasks that have not begun).
-// Order within a place: by rank; among the most urgent, within a tolerance, the task whose data are there.
+// Ranks: upward ranks of shortest times, for all tasks that were submitted since the last look, in one pass backward
+// (Topcuoglu, Hariri, Wu, TPDS 2002: upward rank; there with means).
+// Placement: when a task is ready, the place where it would end first (Augonnet et al., ICPADS 2010: dmda). Added to that:
+// - Transfers wait for the copies that its links are busy with, and count several times, since links are shared.
+// - The division of all work between two classes by the ratio of their times, which is the optimum of the area bound
+//   (Agullo, Beaumont, Eyraud-Dubois, Kumar, IPDPS 2016): where it does not want a task, the task counts as longer, the more
+//   the area, and not the critical path, decides the makespan. HeteroPrio (Agullo et al., 2016) orders its queues by this
+//   ratio; here it is a weight, so that urgent tasks still go where they end first.
+// - Foresight: on its fastest class a task also comes behind all work that is more urgent, ready or not. A slower worker may
+//   have done it long before its turn.
+// Late binding: a task is bound to a place, and to a worker only when one asks. A place whose queue is empty takes the last
+// task of another one if it would end it earlier than that place (spoliation, Beaumont, Eyraud-Dubois, Kumar, IPDPS 2017,
+// but of tasks that have not begun).
+// Order within a place: by rank; among nearly equal ranks, the task whose data are there.
+// Small graphs are planned as a whole, by heft: there is time to try many orders.
 // Flow: submitted, ready -> [mitra] -> worker. Thread-safety: serialised.
 #include <algorithm>
 #include <array>
@@ -176,7 +181,7 @@ class Mitra final : public SchedulingPolicy {
       : contention_(arguments.number("contention")), window_(static_cast<std::size_t>(arguments.integer("window", 1, 1024))),
         plan_limit_(static_cast<std::size_t>(arguments.integer("plan"))),
         tolerance_(arguments.number("tolerance", 0.0, 1.0)), beta_(arguments.number("beta")), foresight_(arguments.number("foresight")),
-        busy_(arguments.number("busy")), price_(arguments.number("price")), gate_(arguments.number("gate")) {}
+        busy_(arguments.number("busy")), price_(arguments.number("price")), gate_(arguments.number("gate")), misfit_(arguments.number("misfit")) {}
 
   void start(SchedulerView& view) override {
     const Machine& machine = view.machine();
@@ -348,10 +353,18 @@ class Mitra final : public SchedulingPolicy {
     });
     const auto& classes = view.machine().classes;
     double first = 0.0, second = 0.0;  // s a worker
+    area_ = 0.0;
     for (const Row& row : rows_) second += row.tasks * row.seconds[1] / static_cast<double>(classes[1].workers.size());
     for (const std::uint32_t r : order) {
       Row& row = rows_[r];
       row.wanted[0] = first < second;  // some of them at least, until both are equal
+      if (row.wanted[0]) {
+        // Where the two meet: the share of this row that makes them equal, or all of it.
+        const double a = row.tasks * row.seconds[0] / static_cast<double>(classes[0].workers.size());
+        const double b = row.tasks * row.seconds[1] / static_cast<double>(classes[1].workers.size());
+        const double share = std::min(1.0, (second - first) / (a + b));
+        area_ = second - share * b;
+      }
       first += row.tasks * row.seconds[0] / static_cast<double>(classes[0].workers.size());
       second -= row.tasks * row.seconds[1] / static_cast<double>(classes[1].workers.size());
       row.wanted[1] = first > second;
@@ -374,6 +387,10 @@ class Mitra final : public SchedulingPolicy {
         if (Known* before = known_.find(edges_[e])) before->after = std::max(before->after, rank);
       end = unranked_[i].first_edge;
     }
+    double longest = 0.0;
+    for (const Unranked& entry : unranked_)
+      if (const Known* mine = known_.find(entry.id)) longest = std::max(longest, mine->seconds + mine->after);
+    weight_ = longest > 0.0 ? misfit_ * std::clamp(area_ / longest - 1.0, 0.0, 1.0) : 0.0;
     unranked_.clear();
     edges_.clear();
     early_now_.swap(early_);
@@ -414,7 +431,8 @@ class Mitra final : public SchedulingPolicy {
       if (places_.size() > 1)
         if (const auto time = view.transfer_time(task, p.place.node)) transfer = time->value;
       const double wait = transfer > 0.0 && busy_ > 0.0 ? busy_ * view.links_busy(p.place.node).value : 0.0;
-      const double cost = std::max(start, now + wait + transfer) + seconds + beta_ * (contention_ * transfer + price_ * wait);
+      const bool unwanted = known != nullptr && known->row != kNoRow && !rows_[known->row].wanted[p.place.worker_class.index()];
+      const double cost = std::max(start, now + wait + transfer) + seconds * (unwanted ? 1.0 + weight_ : 1.0) + beta_ * (contention_ * transfer + price_ * wait);
       if (best != nullptr && cost >= least) continue;
       best = &p;
       least = cost;
@@ -515,7 +533,7 @@ class Mitra final : public SchedulingPolicy {
   std::unique_ptr<SchedulingPolicy> plan_;  // sees the same graph, as long as it is small
   bool planned_ = false;                    // it decides, until all is done
   std::size_t open_ = 0;                    // tasks submitted and not finished
-  const double tolerance_, beta_, foresight_, busy_, price_, gate_;
+  const double tolerance_, beta_, foresight_, busy_, price_, gate_, misfit_;
   std::vector<PlaceState> places_;
   std::vector<Own> worker_;
   TaskTable<Known> known_;
@@ -526,6 +544,8 @@ class Mitra final : public SchedulingPolicy {
   std::vector<Row> rows_;
   std::map<std::array<double, 2>, std::uint32_t> row_numbers_;
   std::uint32_t last_row_ = kNoRow;
+  double area_ = 0.0;    // s: when both classes end together, if nothing but the work counts
+  double weight_ = 0.0;  // of a misfit
   std::vector<WorkByRank> ahead_;            // by class: of tasks that are fastest there and have not been done
   std::array<TaskHeap, kKindSets> unknown_;  // tasks that no model knows
 };
@@ -534,11 +554,14 @@ class Mitra final : public SchedulingPolicy {
 
 }  // namespace mitra
 
-MITRA_SCHEDULER(mitra, mitra::Mitra, "by place, ranks of the whole graph, late binding: Mitra's own",
+MITRA_SCHEDULER(mitra, mitra::Mitra, "Mitra's own: by place, ranks of the whole graph, the division of all work, late binding",
                 {"beta", "1", "weight of the time to bring a task's data"},
+                {"busy", "1", "weight of the time for which links are busy with earlier copies"},
                 {"contention", "0", "how many times longer than over idle links transfers take; 0: twice the count of GPUs"},
                 {"foresight", "1", "weight of more urgent work that is not ready yet"},
-                {"busy", "1", "x"}, {"price", "0.2", "x"}, {"gate", "0.02", "x"},
+                {"gate", "0.003", "links to the slower class count as free while they are busy for less than this share of the task's time there"},
+                {"misfit", "4", "times that a task takes longer where the division of all work does not want it"},
                 {"plan", "700", "graphs of at most so many tasks are planned as a whole, by heft; 0: none"},
+                {"price", "0.2", "weight of busy links beside the wait for them: others wait, too"},
                 {"tolerance", "0.02", "tasks whose ranks differ by less, relatively, are equally urgent"},
                 {"window", "8", "equally urgent tasks that are looked at for data which are there"});

@@ -69,7 +69,9 @@ class PlannedPolicy : public SchedulingPolicy {
     OfWorker& own = workers_[worker.index()];
     own.asked_in_vain = !task;
     own.called = false;
-    if (!task && !own.listed) {
+    if (task) {
+      call_others(own.place, view);
+    } else if (!own.listed) {
       own.listed = true;
       waiting_[own.place].idle.push_back(worker);
     }
@@ -188,9 +190,16 @@ class PlannedPolicy : public SchedulingPolicy {
     if (places_.size() > 1) view.prefetch(entry.task, places_[place].node);
     if (workers_[entry.worker.index()].asked_in_vain || !is_due(entry.start, view.now().value) || !call_idle(waiting, view))
       call(entry.worker, view);
-    if (waiting.ready_seconds <= 2.0 * (entry.finish - entry.start)) return;
-    for (OfPlace& other : waiting_)  // the place has more than it can do: who else has time?
-      if (&other != &waiting && entry.task.runs_on(other.kind)) call_idle(other, view);
+    call_others(place, view);
+  }
+  /// If a place has more than it can do in time: who else has nothing to do?
+  void call_others(std::uint32_t place, SchedulerView& view) {
+    const OfPlace& waiting = waiting_[place];
+    if (waiting.ready.empty()) return;
+    const Entry& last = *entries_.find(waiting.ready.rbegin()->id);
+    if (last.finish > view.now().value) return;
+    for (OfPlace& other : waiting_)
+      if (&other != &waiting && last.task.runs_on(other.kind)) call_idle(other, view);
   }
   /// @returns Whether somebody there has nothing to do.
   bool call_idle(OfPlace& place, SchedulerView& view) {

@@ -1,10 +1,12 @@
 // How an engine begins and ends: machine, policy, worker threads; the states of all threads that touch it; its data.
 // Flow: Runtime -> [threads] -> worker loop.
 #include <algorithm>
+#include <filesystem>
 #include <string>
 
 #include <mitra/error.hpp>
 #include <mitra/machine_file.hpp>
+#include <mitra/model_store.hpp>
 #include <mitra/registry.hpp>
 #include <mitra/sim_driver.hpp>
 
@@ -12,6 +14,8 @@
 #include "engine/task_engine.hpp"
 #include "engine/recorder.hpp"
 #include "memory/private_copies.hpp"
+#include "model/combined_model.hpp"
+#include "model/history_model.hpp"
 #include "model/machine_model.hpp"
 #include "model/topology.hpp"
 
@@ -56,8 +60,17 @@ std::unique_ptr<const MachineDescription> describe_machine(const Config& config)
   return std::make_unique<MachineDescription>(find_machine(config.machine));
 }
 
-std::unique_ptr<PerformanceModel> make_model(const MachineDescription& description, const Config&) {
-  return std::make_unique<model::MachineModel>(description);
+/// What was measured on the machine goes before what its file says.
+std::unique_ptr<PerformanceModel> make_model(const MachineDescription& description, const Config& config) {
+  auto machine = std::make_shared<const model::MachineModel>(description);
+  if (config.models.empty() || !std::filesystem::exists(config.models)) return std::make_unique<model::CombinedModel>(machine, nullptr);
+  const ModelSet set = load_models(config.models);
+  if (set.machine != description.name) return std::make_unique<model::CombinedModel>(machine, nullptr);
+  std::vector<std::string> classes;
+  for (const WorkerClassDescription& c : description.classes) classes.push_back(c.name);
+  auto history = std::make_shared<model::HistoryModel>(classes);
+  history->add(set.records);
+  return std::make_unique<model::CombinedModel>(machine, history);
 }
 
 }  // namespace

@@ -157,6 +157,37 @@ TEST_CASE("short tasks fill the gaps that a plan leaves before urgent ones") {
   CHECK(makespan(graph, config).value == Approx(14.0));  // 28 s of work: not a second is lost
 }
 
+TEST_CASE("where tasks are shorter than planned, workers go on with what comes next for them") {
+  TaskGraph graph;
+  for (int i = 0; i < 200; ++i) graph.tasks.push_back({.name = "task", .seconds = 1.0});
+  Config config = simulated("identical", "heft");
+  config.workers = 2;
+  config.noise = 1.0;
+  config.information = "mean";
+  Runtime rt(config);
+  const auto workload = workloads::make_graph_workload(graph);
+  const auto result = workloads::run(rt, *workload);
+  CHECK(result.makespan.value < 0.5 * result.simulation->classes[0].busy.value + 10.0);
+}
+
+TEST_CASE("what is late at one place is taken over by another that has time") {
+  // Three GPUs, each a place of its own, and cores that are of no use.
+  TaskGraph graph;
+  for (int i = 0; i < 300; ++i) graph.tasks.push_back({.name = "task", .seconds = 1e6, .gpu_seconds = 1.0});
+  for (const std::uint64_t seed : test::seeds(5)) {
+    MITRA_INFO_SEED(seed);
+    Config config = simulated(test::mirage_with_free_links(), "heft");
+    config.noise = 0.5;
+    config.information = "mean";
+    config.seed = seed;
+    Runtime rt(config);
+    const auto workload = workloads::make_graph_workload(graph);
+    const auto result = workloads::run(rt, *workload);
+    const auto& gpus = result.simulation->classes[1];
+    WARN(gpus.tasks << ' ' << result.makespan.value << ' ' << result.makespan.value - gpus.busy.value / 3);
+  }
+}
+
 TEST_CASE("no plan stops a run, however wrong its times are, and whatever it sees at once") {
   for (const char* scheduler : {"heft", "heft:rank=mean", "peft", "dm", "dmdas"})
     for (const std::string& machine : {std::string("identical-3"), test::machine_of_small_memories(), std::string("mirage")})

@@ -12,7 +12,6 @@
 #include <thread>
 
 #include <mitra/error.hpp>
-#include <mitra/registry.hpp>
 
 #include "calls.hpp"
 #include "output.hpp"
@@ -60,7 +59,7 @@ class Compare final : public Call {
     if (!simulated) config.backend = "native";
     workload_.resolve("compare", config.seed);
     std::vector<Row> rows;
-    for (const std::string& scheduler : chosen())
+    for (const std::string& scheduler : chosen_schedulers(schedulers_))
       for (std::uint64_t i = 0; i < repeat_; ++i) {
         Row row;
         row.config = config;
@@ -83,23 +82,6 @@ class Compare final : public Call {
   }
 
  private:
-  std::vector<std::string> chosen() const {
-    if (!schedulers_.empty() && schedulers_ != std::vector<std::string>{"all"}) {
-      // The comma of the list is the comma of a policy's parameters, too: KEY=VALUE alone belongs to the name before it.
-      std::vector<std::string> list;
-      for (const std::string& part : schedulers_)
-        if (!list.empty() && part.find('=') != std::string::npos && part.find(':') == std::string::npos)
-          list.back() += ',' + part;
-        else
-          list.push_back(part);
-      for (const std::string& description : list) make_scheduler(description);  // wrong names fail before the work
-      return list;
-    }
-    std::vector<std::string> names;
-    for (const PolicyInfo* policy : schedulers()) names.emplace_back(policy->name);
-    return names;
-  }
-
   void run_all(std::vector<Row>& rows, bool simulated) const {
     std::atomic<std::size_t> next{0}, done{0};
     const Progress progress("compare", [&] { return static_cast<double>(done) / static_cast<double>(rows.size()); });
