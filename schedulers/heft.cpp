@@ -114,5 +114,5 @@ class Heft final : public PlannedPolicy {
 MITRA_SCHEDULER(heft, mitra::Heft, "plans the whole graph: upward ranks, earliest finish, insertion into idle gaps",
                 {"rank", "best", "mean, min: one plan with these times in the ranks; best: tries several orders"},
                 {"tries", "400", "rank=best: plans that are made at most"},
-                {"effort", "1000000", "rank=best: placements of tasks after which no new try begins"},
+                {"effort", "100000", "rank=best: placements of tasks after which no new try begins"},
                 {"contention", "0", "how many times as much as its time over idle links a transfer weighs; 0: twice the count of GPUs"});

@@ -445,8 +445,10 @@ class Mitra final : public SchedulingPolicy {
     if (places_.size() > 1 && best_start > now) view.prefetch(task, best->place.node);
     if (wake_one(*best, view)) return;
     // Nobody there has time at the moment: perhaps somebody elsewhere, for what comes last there.
+    bool woken = false;
     for (PlaceState& other : places_)
-      if (&other != best && !other.idle.empty() && other.queue.empty() && gains(other, *best, now, view)) wake_one(other, view);
+      if (&other != best && !other.idle.empty() && other.queue.empty() && gains(other, *best, now, view)) woken |= wake_one(other, view);
+    if (!woken) view.wake(best->place.workers.front());  // who works there will ask by itself: nobody else is to be asked
   }
 
   /// Does the division give such tasks to the slower class, and is the way there free? Where copies wait for each other, the

@@ -5,8 +5,8 @@
 //   1. of the ready tasks of its place whose planned start has come, the first one: equal workers stand in for each other;
 //   2. the next task of its own plan, if that is ready, also before its time;
 //   3. a task that no model knows: such tasks are not planned, the most urgent goes to whoever asks;
-//   4. the last of the ready tasks of another place, if the plan wanted it to have ended by now, and it ends here before
-//      that place has worked its way to it;
+//   4. the last of the ready tasks of another place, if that place is behind its plan, and the task ends here before the
+//      place has worked its way to it;
 //   5. and if nobody runs anything, whatever is ready: a plan never stops a run, whatever has become of it.
 // Otherwise it waits, as the plan wants it to: an idle time before an urgent task is a decision, not an accident.
 // Without models there is no plan, and 3 is all: one heap by priority.
@@ -197,7 +197,7 @@ class PlannedPolicy : public SchedulingPolicy {
     const OfPlace& waiting = waiting_[place];
     if (waiting.ready.empty()) return;
     const Entry& last = *entries_.find(waiting.ready.rbegin()->id);
-    if (last.finish > view.now().value) return;
+    if (!is_behind(waiting, last, view.now().value)) return;
     for (OfPlace& other : waiting_)
       if (&other != &waiting && last.task.runs_on(other.kind)) call_idle(other, view);
   }
@@ -231,6 +231,10 @@ class PlannedPolicy : public SchedulingPolicy {
     return somebody_runs(now, view) ? TaskRef() : take_anything(own.place, view);
   }
 
+  /// Will the last ready task of a place end later than planned, by more than the time that it takes?
+  static bool is_behind(const OfPlace& place, const Entry& last, double now) {
+    return now + place.ready_seconds > last.finish + (last.finish - last.start);
+  }
   TaskRef take_late(std::size_t own_place, double now, SchedulerView& view) {
     const OfPlace& own = waiting_[own_place];
     for (std::size_t i = 1; i < waiting_.size(); ++i) {
@@ -239,7 +243,7 @@ class PlannedPolicy : public SchedulingPolicy {
       const TaskId id = place.ready.rbegin()->id;
       const Entry& entry = *entries_.find(id);
       const TaskRef task = entry.task;
-      if (entry.finish > now || !task.runs_on(own.kind)) continue;
+      if (!is_behind(place, entry, now) || !task.runs_on(own.kind)) continue;
       const auto estimate = view.estimate(task, places_[own_place].worker_class);
       if (!estimate || estimate->seconds.value >= place.ready_seconds) continue;
       const auto transfer = view.transfer_time(task, places_[own_place].node);

@@ -44,8 +44,8 @@ class Oracle {
   explicit Oracle(const Program& program)
       : program_(program), predecessors(program.tasks.size()), conflicts(program.tasks.size()),
         endings(program.tasks.size(), Ending::cancelled), data(program.data, 0), seen(program.tasks.size(), {0, 0}) {
-    find_predecessors(program.roots);
-    for (const TaskSpec& task : program.tasks) find_predecessors(task.children);
+    find_predecessors(program.roots, false);
+    for (const TaskSpec& task : program.tasks) find_predecessors(task.children, true);
     decide(program.roots);
     run_once();
   }
@@ -71,16 +71,25 @@ class Oracle {
   std::vector<Seen> seen;                              ///< A digest of what each task reads.
 
  private:
-  void find_predecessors(const std::vector<std::size_t>& siblings) {
+  /// @param children  Of one task: among them, commuting tasks too run in the order of submission (docs/decisions/0002).
+  void find_predecessors(const std::vector<std::size_t>& siblings, bool children) {
     for (std::size_t j = 0; j < siblings.size(); ++j) {
       predecessors[siblings[j]] = program_.tasks[siblings[j]].after;
       for (std::size_t i = 0; i < j; ++i)
-        if (ordered(program_.tasks[siblings[i]], program_.tasks[siblings[j]])) {
+        if (ordered(program_.tasks[siblings[i]], program_.tasks[siblings[j]]) ||
+            (children && both_commute(program_.tasks[siblings[i]], program_.tasks[siblings[j]]))) {
           predecessors[siblings[j]].push_back(siblings[i]);
           conflicts[siblings[j]].push_back(siblings[i]);
           conflicts[siblings[i]].push_back(siblings[j]);
         }
     }
+  }
+
+  static bool both_commute(const TaskSpec& first, const TaskSpec& second) {
+    for (const AccessSpec& a : first.accesses)
+      for (const AccessSpec& b : second.accesses)
+        if (a.datum == b.datum && a.mode == AccessMode::commute && b.mode == AccessMode::commute) return true;
+    return false;
   }
 
   /// @returns Did one of them fail?

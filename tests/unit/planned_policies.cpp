@@ -5,6 +5,7 @@
 #include <mitra/idle_times.hpp>
 #include <sstream>
 #include <stdexcept>
+#include <tuple>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -37,10 +38,11 @@ Seconds makespan(const TaskGraph& graph, const Config& config) {
   return result.makespan;
 }
 
+/// Tasks of all access modes: edges do not tell which of those that commute excludes which.
 TaskGraph random_graph(std::uint64_t seed, std::size_t tasks) {
   test::Random random(seed);
   TaskGraph graph;
-  for (std::size_t d = 0; d < 20; ++d) graph.data.push_back({detail::message('d', d), 1000 * (1 + d), 100, 8});
+  for (std::size_t d = 0; d < 20; ++d) graph.data.push_back({detail::message('d', d), 10, 10, 8});
   for (std::size_t t = 0; t < tasks; ++t) {
     GraphTask task{.name = "task", .priority = random.between(-2, 2)};
     std::vector<std::uint32_t> data(20);
@@ -48,10 +50,44 @@ TaskGraph random_graph(std::uint64_t seed, std::size_t tasks) {
     random.shuffle(data);
     for (std::size_t i = random.below(4); i > 0; --i) task.accesses.push_back({data[i], static_cast<AccessMode>(random.below(6))});
     task.seconds = random.chance(0.1) ? 1e-9 : 0.001 * static_cast<double>(1 + random.below(100));
-    if (random.chance(0.7)) task.gpu_seconds = task.seconds / static_cast<double>(1 + random.below(30));
     graph.tasks.push_back(std::move(task));
   }
   return graph;
+}
+
+/// What a run of a random program says; its tasks run on cores, on GPUs, or on both.
+SimulationReport run_random(std::uint64_t seed, const Config& config, std::size_t elements) {
+  Runtime rt(config);
+  test::Random random(seed);
+  std::vector<std::vector<double>> values(12);
+  std::vector<Vector<double>> data;
+  for (auto& v : values) {
+    v.resize(1 + random.below(elements));
+    data.push_back(rt.data(v, "v"));
+  }
+  const auto cost = [](auto&&... parameters) { return Work{.flops = std::get<sizeof...(parameters) - 1>(std::tie(parameters...))}; };
+  const auto alone = codelet("alone").cpu([](double) {}).hip_modelled().cost(cost);
+  const auto core = codelet("core").cpu([](View<double>, double) {}).cost(cost);
+  const auto change = codelet("change").cpu([](View<double>, double) {}).hip_modelled().cost(cost);
+  const auto add = codelet("add").cpu([](View<const double>, View<double>, double) {}).hip_modelled().cost(cost);
+  const auto any = [&]() -> Vector<double>& { return data[random.below(data.size())]; };
+  for (int t = 0; t < 250; ++t) {
+    const double flops = random.chance(0.1) ? 1.0 : 1e6 * static_cast<double>(1 + random.below(1000));
+    const TaskOptions options{.priority = random.between(-2, 2)};
+    switch (random.below(6)) {
+      case 0: rt.submit(options, alone, flops); break;
+      case 1: rt.submit(options, core, any().readwrite(), flops); break;
+      case 2: rt.submit(options, change, any().write(), flops); break;
+      case 3: rt.submit(options, change, any().commute(), flops); break;
+      case 4: rt.submit(options, change, any().reduce(Sum{}), flops); break;
+      default: {
+        const std::size_t from = random.below(data.size());
+        rt.submit(options, add, data[from].read(), data[(from + 1 + random.below(data.size() - 1)) % data.size()].readwrite(), flops);
+      }
+    }
+  }
+  rt.wait();
+  return *rt.simulation();
 }
 
 }  // namespace
@@ -171,20 +207,45 @@ TEST_CASE("where tasks are shorter than planned, workers go on with what comes n
 }
 
 TEST_CASE("what is late at one place is taken over by another that has time") {
-  // Three GPUs, each a place of its own, and cores that are of no use.
-  TaskGraph graph;
-  for (int i = 0; i < 300; ++i) graph.tasks.push_back({.name = "task", .seconds = 1e6, .gpu_seconds = 1.0});
+  // Three GPUs, each a place of its own, and a core that is of no use.
+  const std::string machine = test::machine_file("three_places", R"(
+name = "three-places"
+summary = "three GPUs with memories of their own"
+[class.cpu]
+kind = "cpu"
+count = 1
+memory = "dram"
+[class.cpu.peak]
+fp64 = "1 kFLOP/s"
+[class.gpu]
+kind = "hip"
+count = 3
+memory = "hbm"
+[class.gpu.peak]
+fp64 = "1 GFLOP/s"
+[memory.dram]
+capacity = "1 GB"
+[memory.hbm]
+count = 3
+capacity = "1 GB"
+[[link]]
+name = "bus"
+between = ["dram", "hbm"]
+bandwidth = "1 GB/s"
+)");
   for (const std::uint64_t seed : test::seeds(5)) {
     MITRA_INFO_SEED(seed);
-    Config config = simulated(test::mirage_with_free_links(), "heft");
+    Config config = simulated(machine, "heft");
     config.noise = 0.5;
     config.information = "mean";
     config.seed = seed;
     Runtime rt(config);
-    const auto workload = workloads::make_graph_workload(graph);
-    const auto result = workloads::run(rt, *workload);
-    const auto& gpus = result.simulation->classes[1];
-    WARN(gpus.tasks << ' ' << result.makespan.value << ' ' << result.makespan.value - gpus.busy.value / 3);
+    const auto work = codelet("work").cpu([](double) {}).hip_modelled().cost([](double flops) { return Work{.flops = flops}; });
+    for (int i = 0; i < 300; ++i) rt.submit(work, 1e9);
+    rt.wait();
+    const SimulationReport report = *rt.simulation();
+    CHECK(report.classes[1].tasks == 300);
+    CHECK(report.makespan.value < report.classes[1].busy.value / 3 + 5.0);  // one task may take so long
   }
 }
 
@@ -196,16 +257,32 @@ TEST_CASE("no plan stops a run, however wrong its times are, and whatever it see
           for (const std::uint64_t seed : test::seeds(2)) {
             MITRA_INFO_SEED(seed);
             INFO(scheduler << " on " << machine << ", " << information << ", window " << window);
-            TaskGraph graph = random_graph(seed, 200);
-            if (machine.find("small") != std::string::npos)
-              for (GraphDatum& datum : graph.data) datum.rows = datum.cols = 1;
             Config config = simulated(machine, scheduler);
             config.information = information;
             config.noise = 0.5;
             config.window = window;
-            const Seconds once = makespan(graph, config);
-            CHECK(makespan(graph, config) == once);
+            config.unknown = Seconds(1e-3);
+            const std::size_t elements = machine.find("small") != std::string::npos ? 1 : 100'000;
+            const SimulationReport once = run_random(seed, config, elements);
+            CHECK(once.tasks >= 250);
+            CHECK(run_random(seed, config, elements).schedule_digest == once.schedule_digest);
           }
+}
+
+TEST_CASE("no plan stops a run where tasks exclude each other without an edge") {
+  for (const char* scheduler : {"heft", "peft", "dmdas"})
+    for (const char* information : {"exact", "noisy:2", "mean"})
+      for (const std::size_t window : {std::size_t{0}, std::size_t{7}})
+        for (const std::uint64_t seed : test::seeds(5)) {
+          MITRA_INFO_SEED(seed);
+          INFO(scheduler << ", " << information << ", window " << window);
+          Config config = simulated("identical-3", scheduler);
+          config.information = information;
+          config.noise = 0.5;
+          config.window = window;
+          const TaskGraph graph = random_graph(seed, 200);
+          CHECK(makespan(graph, config) == makespan(graph, config));
+        }
 }
 
 TEST_CASE("a plan outlives tasks that fail, that are cancelled, and that wait for children") {

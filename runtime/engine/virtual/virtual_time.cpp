@@ -395,7 +395,9 @@ void VirtualTime::start(ThreadState& self, std::uint32_t number) {
     }
     if (config_.execute) {
       slots_[number].body_done = true;
+      bodies_.push_back(number);
       const bool failed = engine_.run_virtual_body(self, context_of(id, task));
+      bodies_.pop_back();
       slots_[number].failed = failed;
       if (worker.running >= worker.streams) {  // while the body waited for its children, the worker went on
         slots_[number].next = worker.first_ready;
@@ -433,7 +435,7 @@ void VirtualTime::end(ThreadState& self, std::uint32_t number) {
   books_.ended(task->id.load(std::memory_order_relaxed), id, worker.worker_class, slot.start, now, slot.watts);
   const Acting acting(self, context_of(id, nullptr));
   acting_ = &self;
-  if (many_nodes_) memory_.release(*task, worker.node);
+  if (many_nodes_ && !slot.data_released) memory_.release(*task, worker.node);
   if (watches_completions_) policy_.finished(TaskRef(task), Measured{id, slot.start, now - slot.start}, self.view);
   TaskHeader* const next = engine_.finish(self, task, slot.failed);
   engine_.complete_deferred(self);
@@ -469,6 +471,10 @@ bool VirtualTime::step(ThreadState& self) {
 
 void VirtualTime::begin_nested_wait(WorkerId worker) {
   --workers_[worker.index()].held;
+  // Its children may need the room that its data take: they are done with for the books, with what the body wrote.
+  Slot& slot = slots_[bodies_.back()];
+  if (many_nodes_ && !slot.data_released) memory_.release(*slot.task, workers_[worker.index()].node);
+  slot.data_released = true;
   woken_.push_back(worker);
 }
 

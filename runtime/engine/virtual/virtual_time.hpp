@@ -116,6 +116,7 @@ class VirtualTime final : private memory::MemoryClient {
     WorkerId worker;
     bool running = false;
     bool failed = false;
+    bool data_released = false;
     bool body_done = false;  // with `execute`: it has run, its duration is still to pass
     Seconds start, duration;
     double watts = 0.0;
@@ -182,6 +183,7 @@ class VirtualTime final : private memory::MemoryClient {
   std::vector<Worker> workers_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
+  std::vector<std::uint32_t> bodies_;   // slots whose bodies run, one within the wait of the other
   std::array<IdleList, 2 * kWorkerKinds> idle_;  // by kind: workers that hold nothing, then those with room in their pipeline
   std::uint64_t idle_count_ = 0;
   std::vector<WorkerId> woken_;
