@@ -87,7 +87,6 @@ void MemoryManager::forget(detail::DataHeader& data) {
   bool under_way = false;
   for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
     Replica& r = replica(number, NodeId(n));
-    if (r.partial) give_room(NodeId(n), data_[number].size);
     r.partial = false;
     if (!r.allocated) continue;
     if (r.state != ReplicaState::invalid) set_state(number, NodeId(n), ReplicaState::invalid);
@@ -375,8 +374,6 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
         list(datum, to);
     }
     if (data_[datum].header == nullptr && data_[datum].copies == 0) free_data_.push_back(datum);
-  } else {
-    give_room(from, data_[datum].size);
   }
   for (const std::uint32_t ticket : transfer.tickets)
     if (--tickets_[ticket].missing == 0) client_.data_ready(ticket);
@@ -391,7 +388,7 @@ std::uint64_t MemoryManager::bytes_to_reserve(const detail::TaskHeader& task, No
   std::uint64_t bytes = 0;
   for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
     const Replica& r = replica(datum, node);
-    if (mode == AccessMode::reduce ? !r.partial : !r.allocated) bytes += data_[datum].size;
+    if (mode != AccessMode::reduce && !r.allocated) bytes += data_[datum].size;
   });
   return bytes;
 }
@@ -449,9 +446,7 @@ void MemoryManager::admit(std::uint32_t number) {
   for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
     Replica& r = replica(datum, node);
     if (mode == AccessMode::reduce) {
-      if (r.partial) return;
       r.partial = true;
-      take_room(node, data_[datum].size);
       return;
     }
     if (!r.allocated) allocate(datum, node);
@@ -471,10 +466,7 @@ void MemoryManager::admit(std::uint32_t number) {
       Replica& r = replica(datum, NodeId(n));
       if (!r.partial) continue;
       r.partial = false;
-      if (NodeId(n) == node) {
-        give_room(node, data_[datum].size);
-        continue;
-      }
+      if (NodeId(n) == node) continue;
       const std::uint32_t transfer = new_transfer({.datum = datum, .from = NodeId(n), .to = node, .contribution = true});
       client_.start_copy(NodeId(n), node, Bytes(data_[datum].size), true, transfer);
       wait_for(transfer);
@@ -557,7 +549,7 @@ void MemoryManager::check() const {
     std::uint64_t used = 0, pinned = 0;
     for (std::uint32_t d = 1; d < data_.size(); ++d) {
       const Replica& r = replica(d, NodeId(n));
-      used += (r.allocated ? data_[d].size : 0) + (r.partial ? data_[d].size : 0);
+      used += r.allocated ? data_[d].size : 0;
       pinned += r.pins != 0 ? data_[d].size : 0;
       MITRA_CHECK(r.state == ReplicaState::invalid || r.allocated, "datum ", d, " is valid on node ", n, ", where it has no room");
       MITRA_CHECK(r.state != ReplicaState::modified || data_[d].valid == 1, "datum ", d, " is modified on node ", n, ", and ",

@@ -92,7 +92,8 @@ class MemoryManager {
     ReplicaState state = ReplicaState::invalid;
     bool allocated = false;  // room is taken
     bool listed = false;     // in the list of unused ones
-    bool partial = false;    // holds contributions to a reduction
+    bool partial = false;    // holds contributions to a reduction; their room is not counted: they cannot leave before the
+                             // fold, and tasks that the fold waits for may need it
   };
   struct Datum {
     detail::DataHeader* header = nullptr;

@@ -35,7 +35,7 @@ class Help(ProgramTest):
 class WrongCalls(ProgramTest):
     def test_what_is_unknown_is_named_with_what_is_known(self):
         self.refused(says=["known calls of `mitra`: run, simulate, compare, bounds, machine"])
-        self.refused("runn", says=["unknown call 'runn'", "run, machine, schedulers, workloads, bench"])
+        self.refused("runn", says=["unknown call 'runn'", "run, simulate, compare, bounds, machine"])
         self.refused("bench", says=["overhead, metg"])
         self.refused("bench", "speed", says=["unknown call 'speed'", "overhead, metg"])
         self.refused("run", says=["name a workload", "cholesky", "random_nearest"])

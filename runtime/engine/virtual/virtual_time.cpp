@@ -1,6 +1,7 @@
 #include "engine/virtual/virtual_time.hpp"
 
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include <mitra/error.hpp>
@@ -261,11 +262,15 @@ bool VirtualTime::ask_idle(ThreadState& self, std::size_t kinds) {
 }
 
 bool VirtualTime::ask_everyone(ThreadState& self) {
-  bool any = false;
-  for (std::uint32_t w = 0; w < workers_.size(); ++w)
-    if (workers_[w].held < workers_[w].pipeline) any |= feed(self, WorkerId(w));
-  settle(self);
-  return any;
+  // More than once: a policy may have kept a task for a worker that it believed to be about to ask, and each of them asks.
+  for (int round = 0; round < 3; ++round) {
+    bool any = false;
+    for (std::uint32_t w = 0; w < workers_.size(); ++w)
+      if (workers_[w].held < workers_[w].pipeline) any |= feed(self, WorkerId(w));
+    settle(self);
+    if (any || driver_.next_time() < Seconds(std::numeric_limits<double>::infinity())) return true;
+  }
+  return false;
 }
 
 /// Gives the worker what the policy has for it. @returns Whether it got something.
