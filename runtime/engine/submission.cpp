@@ -311,6 +311,7 @@ void EdgeSink::reduction_opened(Datum& datum) {
 
 /// What was reduced is folded before somebody looks at it who is no task: at the end of a wait, of a parent, of a handle.
 void TaskEngine::close_reductions(ThreadState& self, TaskHeader* parent) {
+  const auto virtual_lock = lock_virtual_time();
   {
     SubmissionGuard guard(submission_lock_);
     auto& open = parent == nullptr ? open_reductions_ : Domain::of(*parent).open_reductions;

@@ -252,14 +252,12 @@ std::shared_ptr<detail::DataHeader> TaskEngine::add_data(detail::DataSpec spec) 
   datum->name = std::move(spec.name);
   datum->lent = spec.host != nullptr;
   if (self.context.task != nullptr) datum->registered_in = self.context.task->id.load(std::memory_order_relaxed);
+  const auto virtual_lock = lock_virtual_time();  // the outermost of all locks
   std::scoped_lock lock(keep_mutex_);
   data_.insert(datum.get());
   datum->engine = this;
   if (graph_recorder_ != nullptr) graph_recorder_->registered(*datum, datum->name);
-  if (virtual_time_ != nullptr) {
-    const auto virtual_lock = lock_virtual_time();
-    virtual_time_->add_data(*datum);
-  }
+  if (virtual_time_ != nullptr) virtual_time_->add_data(*datum);
   return datum;
 }
 
@@ -321,6 +319,7 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
 }
 
 void TaskEngine::free_retired_data() {
+  const auto virtual_lock = lock_virtual_time();
   std::vector<Datum*> free;
   {
     std::scoped_lock lock(keep_mutex_);
