@@ -252,7 +252,7 @@ Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::Subm
 Member TaskEngine::insert_internal(ThreadState& self, TaskHeader* parent, const detail::TaskType& type, Datum* datum,
                                      DependencyState& members, bool for_a_task) {
   TaskRecord& task = *new_record(self, datum == nullptr ? 0 : 1, 0);
-  task.parent = parent;
+  std::atomic_ref(task.parent).store(parent, std::memory_order_relaxed);  // a stale reference may look at it
   task.type = &type;
   task.priority = 0;
   task.kinds = 1;
