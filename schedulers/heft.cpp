@@ -34,8 +34,6 @@ class Heft final : public PlannedPolicy {
 
   Plan plan(ListPlanner& planner) override {
     const PlanGraph& graph = planner.graph();
-    std::size_t workers = 0;
-    for (const Place& place : places()) workers += place.workers.size();
     const auto mean = [&](std::size_t t) {
       double sum = 0.0;
       std::size_t able = 0;

@@ -51,8 +51,7 @@ std::vector<std::vector<std::uint32_t>> predecessors_of(const TaskGraph& graph) 
       add_access(histories[access.datum], access.mode, t, predecessors);
     }
     std::ranges::sort(predecessors);
-    const auto repeated = std::ranges::unique(predecessors);
-    predecessors.erase(repeated.begin(), repeated.end());
+    predecessors.erase(std::unique(predecessors.begin(), predecessors.end()), predecessors.end());
     std::erase(predecessors, t);  // a datum that the task accesses twice
     predecessors.shrink_to_fit();
   }

@@ -20,7 +20,7 @@ bool writes(AccessMode mode) {
 }  // namespace
 
 MemoryManager::MemoryManager(const Machine& machine, MemoryClient& client, bool asks_for_victims)
-    : machine_(machine), client_(client), asks_for_victims_(asks_for_victims), nodes_(machine.memory_nodes.size()),
+    : client_(client), asks_for_victims_(asks_for_victims), nodes_(machine.memory_nodes.size()),
       replicas_(machine.memory_nodes.size()), data_(1) {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     nodes_[i].capacity = machine.memory_nodes[i].capacity.value;

@@ -153,7 +153,6 @@ class MemoryManager {
   NodeId refuge(std::uint32_t datum, NodeId from);
   std::uint32_t new_transfer(Transfer transfer);
 
-  const Machine& machine_;
   MemoryClient& client_;
   const bool asks_for_victims_;
   std::vector<Node> nodes_;

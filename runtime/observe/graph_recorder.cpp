@@ -168,8 +168,7 @@ TaskGraph GraphRecorder::graph() const {
         if (at->second < t) after.push_back(at->second);
       }
     std::ranges::sort(after);
-    const auto repeated = std::ranges::unique(after);
-    after.erase(repeated.begin(), repeated.end());
+    after.erase(std::unique(after.begin(), after.end()), after.end());
     if (order[t]->self.node != 0)  // nodes know all of their edges, also those that the accesses imply
       std::erase_if(after, [&](std::uint32_t p) { return std::ranges::binary_search(implied[t], p); });
   }

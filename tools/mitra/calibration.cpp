@@ -191,8 +191,10 @@ void Calibration::measure_kernels(Seconds budget) {
       const double expected = cost > 0.0 ? seconds * step.cost / cost : 0.0;
       if (used.value + expected > budget.value) {
         ended.insert(family.name);
+        std::string sizes;
+        for (const auto& parameter : step.parameters) sizes += (sizes.empty() ? "" : " ") + parameter.second;
         remarks_.push_back(fmt::format("{}: sizes from {} on were left out, they would take {} and more", family.name,
-                                       fmt::join(std::views::values(step.parameters), " "), format_seconds(Seconds(expected))));
+                                       sizes, format_seconds(Seconds(expected))));
         continue;
       }
       const workloads::WorkloadResult result = workloads::run(rt, step.workload, step.parameters);

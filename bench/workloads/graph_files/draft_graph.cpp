@@ -73,8 +73,7 @@ TaskGraph DraftGraph::finish() {
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> ready;
   for (std::uint32_t t = 0; t < size; ++t) {
     std::ranges::sort(predecessors[t]);
-    const auto repeated = std::ranges::unique(predecessors[t]);
-    predecessors[t].erase(repeated.begin(), repeated.end());
+    predecessors[t].erase(std::unique(predecessors[t].begin(), predecessors[t].end()), predecessors[t].end());
     for (const std::uint32_t p : predecessors[t]) successors[p].push_back(t);
     missing[t] = predecessors[t].size();
     if (missing[t] == 0) ready.emplace(tasks_[t].order, t);
