@@ -46,7 +46,7 @@ std::vector<Family> families(bool quick) {
   for (const char* precision : {"double", "float"}) {
     Family cholesky{fmt::format("cholesky {}", precision), {"potrf", "trsm", "syrk", "gemm", "fill_positive_definite"}, {}};
     Family gemm{fmt::format("gemm {}", precision), {"gemm", "fill_random"}, {}};
-    for (const std::size_t tile : {32, 64, 96, 128, 192, 256, 384, 512, 768, 1024}) {
+    for (const std::size_t tile : {32U, 64U, 96U, 128U, 192U, 256U, 384U, 512U, 768U, 1024U}) {
       if (quick && tile > 256) continue;
       // Eight tiles a row: 8 potrf, 28 trsm, 28 syrk, 56 gemm.
       const double cube = static_cast<double>(tile) * static_cast<double>(tile) * static_cast<double>(tile);
@@ -57,7 +57,7 @@ std::vector<Family> families(bool quick) {
     all.push_back(std::move(gemm));
   }
   Family stencil{"stencil", {"relax", "heat"}, {}};
-  for (const std::size_t tile : {64, 128, 256, 512, 1024}) {
+  for (const std::size_t tile : {64U, 128U, 256U, 512U, 1024U}) {
     if (quick && tile > 512) continue;
     stencil.steps.push_back({"stencil", {{"n", text(4 * tile)}, {"tile", text(tile)}, {"steps", "10"}},
                              static_cast<double>(tile * tile)});
@@ -66,7 +66,7 @@ std::vector<Family> families(bool quick) {
   // Patterns whose tasks have other numbers of inputs.
   for (const char* pattern : {"stencil_1d", "no_comm", "fft", "nearest"}) {
     Family bench{fmt::format("task bench {}", pattern), {"task_bench", "clear_output"}, {}};
-    for (const std::size_t iterations : {1, 16, 64, 256, 1024, 4096, 16384, 65536}) {
+    for (const std::size_t iterations : {1U, 16U, 64U, 256U, 1024U, 4096U, 16384U, 65536U}) {
       if (quick && iterations > 16384) continue;
       bench.steps.push_back({pattern,
                              {{"width", "16"}, {"steps", "12"}, {"kernel", "compute"}, {"iterations", text(iterations)}},
