@@ -13,13 +13,7 @@ namespace {
 
 class Dmda final : public ExpectedEnd {
  public:
-  explicit Dmda(const PolicyArguments& arguments)
-      : ExpectedEnd(ExpectedEndOptions{.transfers = true,
-                                       .contention = arguments.number("contention"),
-                                       .alpha = arguments.number("alpha"),
-                                       .beta = arguments.number("beta"),
-                                       .gamma = 1e-6 * arguments.number("gamma"),
-                                       .idle_power = Watts(arguments.number("idle_power"))}) {}
+  explicit Dmda(const PolicyArguments& arguments) : ExpectedEnd(ExpectedEndOptions::with_transfers(arguments)) {}
 };
 
 }  // namespace

@@ -12,14 +12,14 @@ namespace {
 
 class Dmdar final : public ExpectedEnd {
  public:
-  explicit Dmdar(const PolicyArguments& arguments)
-      : ExpectedEnd(ExpectedEndOptions{.transfers = true,
-                                       .window = static_cast<std::size_t>(arguments.integer("window", 1)),
-                                       .contention = arguments.number("contention"),
-                                       .alpha = arguments.number("alpha"),
-                                       .beta = arguments.number("beta"),
-                                       .gamma = 1e-6 * arguments.number("gamma"),
-                                       .idle_power = Watts(arguments.number("idle_power"))}) {}
+  explicit Dmdar(const PolicyArguments& arguments) : ExpectedEnd(options(arguments)) {}
+
+ private:
+  static ExpectedEndOptions options(const PolicyArguments& arguments) {
+    ExpectedEndOptions options = ExpectedEndOptions::with_transfers(arguments);
+    options.window = static_cast<std::size_t>(arguments.integer("window", 1));
+    return options;
+  }
 };
 
 }  // namespace

@@ -18,7 +18,6 @@
 // Flow: submitted, ready -> [mitra] -> worker. Thread-safety: serialised.
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <map>
@@ -29,151 +28,16 @@
 #include <mitra/contention.hpp>
 #include <mitra/least_of.hpp>
 #include <mitra/machine.hpp>
+#include <mitra/ranked_queue.hpp>
 #include <mitra/registry.hpp>
 #include <mitra/scheduling_policy.hpp>
 #include <mitra/task_queues.hpp>
 #include <mitra/task_table.hpp>
+#include <mitra/work_by_rank.hpp>
 
 namespace mitra {
 
 namespace {
-
-/// Ready tasks of one place, by rank, with the work that is before each rank. Ranks are sorted into classes of equal width,
-/// and within a class by a heap: the first, the last, and the work in between are found without a search.
-class RankedQueue {
- public:
-  static constexpr std::size_t kClasses = 256;
-  struct Entry {
-    TaskRef task;
-    double rank = 0.0, seconds = 0.0;
-    bool operator<(const Entry& other) const {  // std heaps keep the largest on top
-      return rank != other.rank ? rank < other.rank : task.id() > other.task.id();
-    }
-  };
-
-  bool empty() const { return size_ == 0; }
-  std::size_t size() const { return size_; }
-  /// Seconds of all that waits.
-  double work() const { return size_ == 0 ? 0.0 : std::max(0.0, work_); }
-  /// Seconds of what is more urgent; of its own class, half counts.
-  double work_before(double rank) const {
-    if (size_ == 0) return 0.0;
-    const std::size_t c = class_of(rank);
-    return std::max(0.0, work_ - 0.5 * (sum_below(c) + sum_below(c + 1)));
-  }
-  void push(const Entry& entry) {
-    while (entry.rank > range_) widen();
-    const std::size_t c = class_of(entry.rank);
-    classes_[c].push_back(entry);
-    std::push_heap(classes_[c].begin(), classes_[c].end());
-    used_[c / 64] |= std::uint64_t{1} << c % 64;
-    ++size_;
-    add(c, entry.seconds);
-  }
-  /// @returns The most urgent. @pre not empty
-  Entry pop() {
-    const std::size_t c = highest();
-    std::pop_heap(classes_[c].begin(), classes_[c].end());
-    return remove_back(c);
-  }
-  /// @returns The most urgent, not removed. @pre not empty
-  const Entry& first() const { return classes_[highest()].front(); }
-  /// @returns One of the least urgent, not removed. @pre not empty
-  const Entry& last() const { return classes_[lowest()].back(); }
-  /// Removes what last() returned.
-  Entry pop_last() { return remove_back(lowest()); }  // the back of a heap is a leaf: without it, it still is a heap
-
- private:
-  std::size_t class_of(double rank) const {
-    return std::min(kClasses - 1, static_cast<std::size_t>(rank / range_ * static_cast<double>(kClasses)));
-  }
-  std::size_t highest() const {
-    for (std::size_t i = used_.size(); i-- > 0;)
-      if (used_[i] != 0) return 64 * i + 63 - static_cast<std::size_t>(std::countl_zero(used_[i]));
-    return 0;
-  }
-  std::size_t lowest() const {
-    for (std::size_t i = 0; i < used_.size(); ++i)
-      if (used_[i] != 0) return 64 * i + static_cast<std::size_t>(std::countr_zero(used_[i]));
-    return 0;
-  }
-  Entry remove_back(std::size_t c) {
-    const Entry entry = classes_[c].back();
-    classes_[c].pop_back();
-    if (classes_[c].empty()) used_[c / 64] &= ~(std::uint64_t{1} << c % 64);
-    --size_;
-    add(c, -entry.seconds);
-    if (size_ == 0) sums_.fill(0.0), work_ = 0.0;  // no rounding error outlives its queue
-    return entry;
-  }
-  // Sums by class: Fenwick, "A new data structure for cumulative frequency tables", 1994.
-  void add(std::size_t c, double seconds) {
-    work_ += seconds;
-    for (std::size_t i = c + 1; i <= kClasses; i += i & (~i + 1)) sums_[i] += seconds;
-  }
-  double sum_below(std::size_t c) const {
-    double sum = 0.0;
-    for (std::size_t i = c; i > 0; i -= i & (~i + 1)) sum += sums_[i];
-    return sum;
-  }
-  /// Doubles the range of ranks, so that this happens seldom.
-  void widen() {
-    std::vector<Entry> all;
-    for (auto& of_class : classes_) {
-      all.insert(all.end(), of_class.begin(), of_class.end());
-      of_class.clear();
-    }
-    used_.fill(0), sums_.fill(0.0), work_ = 0.0, size_ = 0, range_ *= 2.0;
-    for (const Entry& entry : all) push(entry);
-  }
-
-  std::array<std::vector<Entry>, kClasses> classes_;
-  std::array<std::uint64_t, kClasses / 64> used_{};
-  std::array<double, kClasses + 1> sums_{};
-  double range_ = 1e-6;  // s; the largest rank that has a class of its own
-  double work_ = 0.0;
-  std::size_t size_ = 0;
-};
-
-/// Work by rank: how much of it is more urgent than a task of some rank.
-class WorkByRank {
- public:
-  void add(double rank, double seconds) {
-    while (rank > range_) widen();
-    by_class_[class_of(rank)] += seconds;
-    total_ += seconds;
-    for (std::size_t i = class_of(rank) + 1; i <= kClasses; i += i & (~i + 1)) sums_[i] += seconds;
-  }
-  /// Of its own class, half counts.
-  double before(double rank) const {
-    const std::size_t c = class_of(rank);
-    return std::max(0.0, total_ - sum_below(c) - 0.5 * by_class_[c]);
-  }
-
- private:
-  static constexpr std::size_t kClasses = 1024;
-  std::size_t class_of(double rank) const {
-    return std::min(kClasses - 1, static_cast<std::size_t>(rank / range_ * static_cast<double>(kClasses)));
-  }
-  double sum_below(std::size_t c) const {  // Fenwick, as above
-    double sum = 0.0;
-    for (std::size_t i = c; i > 0; i -= i & (~i + 1)) sum += sums_[i];
-    return sum;
-  }
-  void widen() {
-    range_ *= 2.0;
-    std::array<double, kClasses> half{};
-    for (std::size_t c = 0; c < kClasses; ++c) half[c / 2] += by_class_[c];
-    by_class_ = half;
-    sums_.fill(0.0);
-    for (std::size_t c = 0; c < kClasses; ++c)
-      for (std::size_t i = c + 1; i <= kClasses; i += i & (~i + 1)) sums_[i] += by_class_[c];
-  }
-  std::array<double, kClasses> by_class_{};
-  std::array<double, kClasses + 1> sums_{};
-  double range_ = 1e-6;  // s
-  double total_ = 0.0;
-};
 
 class Mitra final : public SchedulingPolicy {
  public:
@@ -181,7 +45,8 @@ class Mitra final : public SchedulingPolicy {
       : contention_(arguments.number("contention")), window_(static_cast<std::size_t>(arguments.integer("window", 1, 1024))),
         plan_limit_(static_cast<std::size_t>(arguments.integer("plan"))),
         tolerance_(arguments.number("tolerance", 0.0, 1.0)), beta_(arguments.number("beta")), foresight_(arguments.number("foresight")),
-        busy_(arguments.number("busy")), price_(arguments.number("price")), gate_(arguments.number("gate")), misfit_(arguments.number("misfit")) {}
+        busy_(arguments.number("busy")), price_(arguments.number("price")), gate_(arguments.number("gate")),
+        misfit_(arguments.number("misfit")) {}
 
   void start(SchedulerView& view) override {
     const Machine& machine = view.machine();
@@ -191,9 +56,12 @@ class Mitra final : public SchedulingPolicy {
     begin_collecting(view);
     for (Place& place : places_of(machine)) {
       for (std::uint32_t i = 0; i < place.workers.size(); ++i)
-        worker_[place.workers[i].index()] = {static_cast<std::uint32_t>(places_.size()), i, false};
+        worker_[place.workers[i].index()] = {static_cast<std::uint32_t>(places_.size()), i, true};
       const WorkerKind kind = machine.classes[place.worker_class.index()].kind;
       places_.emplace_back(std::move(place), kind);
+      // Nobody has anything to do yet, and nobody has asked: the last of the list is woken first.
+      std::vector<WorkerId>& idle = places_.back().idle;
+      idle.assign(places_.back().place.workers.rbegin(), places_.back().place.workers.rend());
     }
   }
   bool watches_submissions() const override { return true; }
@@ -266,9 +134,10 @@ class Mitra final : public SchedulingPolicy {
   void decide(SchedulerView& view) {
     bool known = true;
     for (const Unranked& entry : unranked_)
-      if (const Known* task = known_.find(entry.id)) known &= task->seconds > 0.0 || task->internal;
+      if (const Known* task = known_.find(entry.id)) known &= task->estimated;
     if (!known) return plan_.reset();
     planned_ = true;
+    for (Row& row : rows_) row.tasks = 0.0;  // nothing else was open: begin_collecting() saw to it
     for (const Unranked& entry : unranked_) known_.erase(entry.id);
     unranked_.clear();
     edges_.clear();
@@ -279,17 +148,17 @@ class Mitra final : public SchedulingPolicy {
 
   struct Known {
     double seconds = 0.0;  // the shortest
-    double after = 0.0;    // the longest path behind it
-    double ahead = -1.0;   // under which rank it counts as work ahead of others; negative: it does not
+    double after = 0.0;    // s, the longest path behind it
+    double ahead = -1.0;   // s, under which rank it counts as work ahead of others; negative: it does not
     ClassId fastest{0};
-    bool internal = false;  // takes no time, and some model says so
+    bool estimated = false;  // by some model
     std::uint32_t row = kNoRow;
   };
   static constexpr std::uint32_t kNoRow = ~std::uint32_t{0};
   /// Tasks of equal times on the two classes of a machine.
   struct Row {
     std::array<double, 2> seconds{};
-    double tasks = 0.0;
+    double tasks = 0.0;            // that are open
     std::array<bool, 2> wanted{};  // by class: the division of all work gives it some of them
   };
   struct Unranked {
@@ -316,13 +185,11 @@ class Mitra final : public SchedulingPolicy {
   // --- ranks ---
   static void find_shortest(TaskRef task, Known& known, SchedulerView& view) {
     const std::vector<WorkerClass>& classes = view.machine().classes;
-    bool any = false;
     for (std::uint32_t c = 0; c < classes.size(); ++c) {
       if (!task.runs_on(classes[c].kind)) continue;
       const auto estimate = view.estimate(task, ClassId(c));
-      if (!estimate || (any && estimate->seconds.value >= known.seconds)) continue;
-      any = true;
-      known.internal = estimate->seconds.value == 0.0;
+      if (!estimate || (known.estimated && estimate->seconds.value >= known.seconds)) continue;
+      known.estimated = true;
       known.seconds = estimate->seconds.value;
       known.fastest = ClassId(c);
     }
@@ -398,7 +265,6 @@ class Mitra final : public SchedulingPolicy {
     early_now_.clear();
   }
 
-
   void no_longer_ahead(Known& known) {
     if (known.ahead < 0.0) return;
     ahead_[known.fastest.index()].add(known.ahead, -known.seconds);
@@ -432,7 +298,8 @@ class Mitra final : public SchedulingPolicy {
         if (const auto time = view.transfer_time(task, p.place.node)) transfer = time->value;
       const double wait = transfer > 0.0 && busy_ > 0.0 ? busy_ * view.links_busy(p.place.node).value : 0.0;
       const bool unwanted = known != nullptr && known->row != kNoRow && !rows_[known->row].wanted[p.place.worker_class.index()];
-      const double cost = std::max(start, now + wait + transfer) + seconds * (unwanted ? 1.0 + weight_ : 1.0) + beta_ * (contention_ * transfer + price_ * wait);
+      const double cost = std::max(start, now + wait + transfer) + seconds * (unwanted ? 1.0 + weight_ : 1.0) +
+                          beta_ * (contention_ * transfer + price_ * wait);
       if (best != nullptr && cost >= least) continue;
       best = &p;
       least = cost;

@@ -95,6 +95,19 @@ struct ExpectedEndOptions {
   double beta = 1.0;         ///< Weight of the time of transfers.
   double gamma = 0.0;        ///< Seconds that one joule is worth.
   Watts idle_power{0.0};     ///< Of the machine while one worker makes the others wait.
+
+  /// The options that the policies which count transfers have in common: alpha, beta, contention, gamma (in microseconds a
+  /// joule), idle_power (W). @throws ConfigError for a value that cannot be.
+  static ExpectedEndOptions with_transfers(const PolicyArguments& arguments) {
+    ExpectedEndOptions options;
+    options.transfers = true;
+    options.contention = arguments.number("contention");
+    options.alpha = arguments.number("alpha");
+    options.beta = arguments.number("beta");
+    options.gamma = 1e-6 * arguments.number("gamma");
+    options.idle_power = Watts(arguments.number("idle_power"));
+    return options;
+  }
 };
 
 /// Each ready task goes to the worker of the least
