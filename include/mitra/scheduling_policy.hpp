@@ -81,7 +81,7 @@ class SchedulerView {
   /// @returns Inside submitted() alone: the tasks that the submitted one follows and that have not finished, by id.
   virtual std::span<const TaskId> predecessors() const { return {}; }
   /// Wakes this worker, if it sleeps: for a policy that keeps tasks which only `worker` may take.
-  /// Without it, the engine wakes any one sleeping worker for a ready task.
+  /// Without it, the engine wakes any one sleeping worker for a ready task. In virtual time nobody but the woken is asked.
   virtual void wake(WorkerId worker) = 0;
 };
 

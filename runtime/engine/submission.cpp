@@ -170,22 +170,30 @@ Task TaskEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) 
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) [[unlikely]] return record_commit(self, header, extras);
   auto& task = *static_cast<TaskRecord*>(header);
-  const auto virtual_lock = lock_virtual_time();
+  const bool plain = graph_recorder_ == nullptr && virtual_time_ == nullptr;
   std::size_t entry = 0;
   try {
     validate(task, extras);
-    if (graph_recorder_ != nullptr) [[unlikely]]
-      entry = graph_recorder_->submitted(task, extras != nullptr ? extras->after : std::span<const Task>());
-    if (virtual_time_ != nullptr && !(task.traits & detail::kReplay)) [[unlikely]] virtual_time_->prepare(task);
+    if (!plain) [[unlikely]] entry = prepare(task, extras);
   } catch (...) {
     if (task.type->destroy != nullptr) task.type->destroy(task);
     free_record(self, &task);
     throw;
   }
   const Task result = publish(self, task, extras);
-  if (graph_recorder_ != nullptr) [[unlikely]] graph_recorder_->published(entry, result.id());
-  if (virtual_time_ != nullptr) [[unlikely]] virtual_time_->pass_submission_time(self);
+  if (plain) [[likely]] return result;
+  if (graph_recorder_ != nullptr) graph_recorder_->published(entry, result.id());
+  if (virtual_time_ != nullptr) virtual_time_->pass_submission_time(self);
   return result;
+}
+
+/// For those who want to know of a task before it becomes known to workers. @returns The graph recorder's entry.
+std::size_t TaskEngine::prepare(TaskHeader& task, const detail::SubmitExtras* extras) {
+  std::size_t entry = 0;
+  if (graph_recorder_ != nullptr)
+    entry = graph_recorder_->submitted(task, extras != nullptr ? extras->after : std::span<const Task>());
+  if (virtual_time_ != nullptr && !(task.traits & detail::kReplay)) virtual_time_->prepare(task);
+  return entry;
 }
 
 void TaskEngine::tell_policy(ThreadState& self, TaskHeader& task) {

@@ -107,6 +107,7 @@ class TaskEngine final : public Engine {
                          DependencyState& members, bool for_a_task) MITRA_REQUIRES(submission_lock_);
   TaskRecord* new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes);
   void free_record(ThreadState& self, TaskRecord* record) noexcept;
+  std::size_t prepare(TaskHeader& task, const detail::SubmitExtras* extras);
   Task publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras);
   std::unique_lock<std::recursive_mutex> lock_virtual_time();
 

@@ -13,11 +13,6 @@ namespace mitra::engine {
 
 namespace {
 
-/// Idle lists, in the order in which they are asked: those that hold nothing first, and of these the few devices before
-/// the many cores. StarPU numbers its workers so, and wakes the first that can run a task.
-constexpr std::size_t kAskingOrder[] = {1, 0, 3, 2};
-static_assert(kWorkerKinds == 2 && static_cast<std::size_t>(WorkerKind::hip) == 1);
-
 constexpr std::size_t kMatrixNodes = 128;  // up to so many, the times of all copies are kept
 
 detail::GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<detail::GraphStorage*>(node.parent->block); }
@@ -43,7 +38,7 @@ VirtualTime::VirtualTime(TaskEngine& engine, const MachineDescription& descripti
     : engine_(engine), description_(description), machine_(machine), config_(config), model_(std::move(model)),
       information_(model::parse_information(config.information)), driver_(driver), policy_(policy),
       watches_completions_(policy.watches_completions()), steals_(policy.concurrent()), many_nodes_(machine.memory_nodes.size() > 1),
-      costs_(machine, *model_), memory_(machine, *this, policy.chooses_victims()), books_(description, machine) {
+      costs_(machine, *model_), memory_(machine, *this, policy.chooses_victims()), books_(description, machine), idle_(machine.workers.size()) {
   for (const mitra::Worker& worker : machine.workers) {
     const WorkerClassDescription& c = description.classes[worker.worker_class.index()];
     workers_.push_back({.node = worker.node,
@@ -113,6 +108,7 @@ VirtualTask& VirtualTime::of(const TaskHeader& task) const {
 }
 
 void VirtualTime::prepare(TaskHeader& task) {
+  const std::scoped_lock lock(mutex_);
   task.kinds |= task.type->modelled;
   if (!config_.execute)
     for (std::size_t i = 0; i < task.accesses; ++i)
@@ -164,6 +160,7 @@ void VirtualTime::submitted(TaskHeader& task, double path_end, std::uint32_t pat
 
 void VirtualTime::pass_submission_time(ThreadState& self) {
   if (description_.submission_overhead <= Seconds(0.0)) return;
+  const std::scoped_lock lock(mutex_);
   submission_clock_ = std::max(submission_clock_, driver_.now()) + description_.submission_overhead;
   settle(self);
   while (driver_.next_time() <= submission_clock_ && step(self)) {
@@ -190,9 +187,8 @@ void VirtualTime::hand_over(ThreadState& self, TaskHeader* task) {
   if (measured) books_.decided(wall_ns() - began);
   if (steals_) {  // what this worker shares, others of its kind may take
     const WorkerId by = self.context.worker;
-    for (std::size_t l = 0; l < idle_.size(); ++l)
-      if (!by.valid() || l % kWorkerKinds == static_cast<std::size_t>(machine_.classes[workers_[by.index()].worker_class.index()].kind))
-        idle_[l].silent = 0;
+    for (std::size_t kind = 0; kind < kWorkerKinds; ++kind)
+      if (!by.valid() || kind_of(workers_[by.index()]) == static_cast<WorkerKind>(kind)) idle_.hear(static_cast<WorkerKind>(kind));
   }
   if (woken_.size() == woken) ++unclaimed_[kind_set(TaskRef(task))];
 }
@@ -213,52 +209,23 @@ std::size_t VirtualTime::choose_victim(NodeId node, std::span<const AccessRef> c
 
 // ------------------------------------------------------------------------------------------------ idle workers
 
-void VirtualTime::leave_idle_list(WorkerId id) {
-  Worker& worker = workers_[id.index()];
-  if (worker.list == kNoList) return;
-  IdleList& list = idle_[worker.list];
-  (worker.idle_previous == kNone ? list.first : workers_[worker.idle_previous].idle_next) = worker.idle_next;
-  (worker.idle_next == kNone ? list.last : workers_[worker.idle_next].idle_previous) = worker.idle_previous;
-  worker.list = kNoList;
-}
-
 /// Puts the worker at the end of the list where it belongs.
 void VirtualTime::update_idle(WorkerId id) {
-  Worker& worker = workers_[id.index()];
-  leave_idle_list(id);
-  if (worker.held >= worker.pipeline) return;
-  const auto kind = static_cast<std::size_t>(machine_.classes[worker.worker_class.index()].kind);
-  worker.list = static_cast<std::uint8_t>(kind + (worker.held == 0 ? 0 : kWorkerKinds));
-  IdleList& list = idle_[worker.list];
-  worker.idle_previous = list.last;
-  worker.idle_next = kNone;
-  worker.idle_since = ++idle_count_;
-  (list.last == kNone ? list.first : workers_[list.last].idle_next) = id.value;
-  list.last = id.value;
+  const Worker& worker = workers_[id.index()];
+  if (worker.held >= worker.pipeline)
+    idle_.remove(id);
+  else
+    idle_.put_last(id, kind_of(worker), worker.held > 0);
 }
 
-/// Asks workers of these kinds that have been idle for longest. @returns Whether one got a task.
+/// Asks workers of these kinds. @returns Whether one got a task.
 bool VirtualTime::ask_idle(ThreadState& self, std::size_t kinds) {
   // A policy of one queue may keep a task for a worker that is not the one asked. Where workers have queues of their own and
-  // steal, what one of them does not find its like will not find, either; and looking is long when there are many.
+  // steal, what one of them does not find its like will not find, either; and looking is long when there are many: they are
+  // not asked for so many tasks, unless one of their own kind brings one.
   constexpr int kAttempts = 8;
-  constexpr unsigned kSilence = 16;  // such a list is not asked for so many tasks, unless one of its own kind brings one
-  const std::uint64_t asked_after = idle_count_;
-  const int attempts = steals_ ? 1 : kAttempts;
-  for (const std::size_t l : kAskingOrder) {
-    IdleList& list = idle_[l];
-    if (!includes(kinds, static_cast<WorkerKind>(l % kWorkerKinds))) continue;
-    if (list.silent > 0) {
-      --list.silent;
-      continue;
-    }
-    for (int attempt = 0; attempt < attempts; ++attempt) {
-      if (list.first == kNone || workers_[list.first].idle_since > asked_after) break;
-      if (feed(self, WorkerId(list.first))) return true;
-      if (steals_) list.silent = kSilence;
-    }
-  }
-  return false;
+  constexpr unsigned kSilence = 16;
+  return idle_.ask(kinds, steals_ ? 1 : kAttempts, steals_ ? kSilence : 0, [&](WorkerId worker) { return feed(self, worker); });
 }
 
 bool VirtualTime::ask_everyone(ThreadState& self) {

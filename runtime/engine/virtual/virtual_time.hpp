@@ -23,6 +23,7 @@
 #include <mitra/task_queues.hpp>
 
 #include "engine/thread_state.hpp"
+#include "engine/virtual/idle_workers.hpp"
 #include "engine/virtual/kept_graph.hpp"
 #include "engine/virtual/run_books.hpp"
 #include "engine/virtual/task_costs.hpp"
@@ -108,7 +109,6 @@ class VirtualTime final : private memory::MemoryClient {
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
-  static constexpr std::uint8_t kNoList = 0xff;
 
   /// A task in a worker's hands.
   struct Slot {
@@ -130,17 +130,9 @@ class VirtualTime final : private memory::MemoryClient {
     std::uint16_t held = 0, running = 0;
     std::uint32_t first_ready = kNone, last_ready = kNone;  // slots: data there, no stream yet
     std::uint32_t newest = kNone;                           // the slot that was started last
-    std::uint8_t list = kNoList;                            // the idle list that it is in
     std::uint64_t tasks = 0;                                // executed
-    std::uint32_t idle_previous = kNone, idle_next = kNone;
-    std::uint64_t idle_since = 0;  // a count, not a time
     Seconds until{};               // expected end of what it holds
   };
-  struct IdleList {
-    std::uint32_t first = kNone, last = kNone;
-    unsigned silent = 0;  // tasks for which it is not asked
-  };
-
   void start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) override;
   void data_ready(std::uint32_t ticket) override { arrived_.push_back(ticket); }
   Seconds copy_time(NodeId from, NodeId to, Bytes size) override;
@@ -158,7 +150,7 @@ class VirtualTime final : private memory::MemoryClient {
   void end(ThreadState& self, std::uint32_t slot);
   void run_body(ThreadState& self, Slot& slot, TaskHeader* task, WorkerId worker);
   void update_idle(WorkerId worker);
-  void leave_idle_list(WorkerId worker);
+  WorkerKind kind_of(const Worker& worker) const { return machine_.classes[worker.worker_class.index()].kind; }
   double duration_of(const TaskHeader& task, ClassId worker_class) const;
   std::uint32_t new_slot();
   void free_slot(std::uint32_t slot);
@@ -179,13 +171,12 @@ class VirtualTime final : private memory::MemoryClient {
   TaskCosts costs_;
   memory::MemoryManager memory_;
   RunBooks books_;
+  IdleWorkers idle_;
 
   std::vector<Worker> workers_;
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<std::uint32_t> bodies_;   // slots whose bodies run, one within the wait of the other
-  std::array<IdleList, 2 * kWorkerKinds> idle_;  // by kind: workers that hold nothing, then those with room in their pipeline
-  std::uint64_t idle_count_ = 0;
   std::vector<WorkerId> woken_;
   std::array<std::uint64_t, std::size_t{1} << kWorkerKinds> unclaimed_{};  // ready tasks for which nobody was woken, by kinds
   std::deque<std::uint32_t> arrived_;   // slots whose data are there
