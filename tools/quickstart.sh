@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds Mitra and runs its main job on this machine: a tiled Cholesky factorisation, as tasks, under two schedulers.
+# Builds Mitra and runs its main job: a tiled Cholesky factorisation, as tasks, on this machine under two schedulers, and in
+# virtual time on a machine of 256 cores and four GPUs under all of them.
 # usage: sh tools/quickstart.sh
 set -eu
 cd "$(dirname "$0")/.."
@@ -18,4 +19,6 @@ for scheduler in locality_ws priority; do
   say "Cholesky factorisation, n = 4096, scheduler $scheduler"
   build/release/mitra run cholesky --n 4096 --scheduler "$scheduler" </dev/null
 done
+say "The same in virtual time on alice-recoque-unified, n = 20000, every scheduler"
+build/release/mitra compare cholesky --n 20000 --tile 1000 --machine alice-recoque-unified </dev/null
 say "Next: build/release/mitra --help, docs/ and examples/"
