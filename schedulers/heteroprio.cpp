@@ -227,7 +227,12 @@ class HeteroPrio final : public SchedulingPolicy {
   /// A worker of the same kind that has nothing is to come first. @returns Whether there is one.
   bool leave_to_idle(WorkerId id, SchedulerView& view) {
     const std::size_t kind = workers_[id.index()].kind;
-    if (idle_count_[kind] == 0 || (own_[kind].empty() && both_.end_of(static_cast<WorkerKind>(kind)) == nullptr)) return false;
+    if (idle_count_[kind] == 0) return false;
+    if (own_[kind].empty()) {
+      TaskHeap* const heap = both_.end_of(static_cast<WorkerKind>(kind));
+      // What this worker would leave to the other kind, its like would leave as well: the two would wake each other for ever.
+      if (heap == nullptr || (waits_ && others_are_sooner(heap->top(), kind, view))) return false;
+    }
     const WorkerId other = idle_worker(kind);
     if (!other.valid() || other == id) return false;
     view.wake(other);

@@ -79,3 +79,45 @@ memory = "ram"
   CHECK(report.classes[1].tasks == 3);
   CHECK(report.makespan.value == Approx(report.classes[1].busy.value / 3));
 }
+
+TEST_CASE("heteroprio: workers that leave a task to the other kind do not wake each other for ever") {
+  // Two GPUs, of which one runs something and could hold a second task, and a core that is better at what is left.
+  const std::string machine = test::machine_file("left_to_cores", R"(
+name = "left-to-cores"
+summary = "a core that is better at one kernel, two GPUs that are better at the other"
+[class.cpu]
+kind = "cpu"
+count = 1
+memory = "dram"
+[class.gpu]
+kind = "hip"
+count = 2
+memory = "dram"
+pipeline = 2
+[memory.dram]
+capacity = "1 GB"
+[[kernel]]
+codelet = "for_gpus"
+shape = "10x10"
+precision = "fp64"
+time = { cpu = "100 s", gpu = "10 s" }
+[[kernel]]
+codelet = "for_cores"
+shape = "10x10"
+precision = "fp64"
+time = { cpu = "1 s", gpu = "100 s" }
+)");
+  Config config;
+  config.backend = "sim";
+  config.machine = machine;
+  config.scheduler = "heteroprio";
+  Runtime rt(config);
+  const auto for_gpus = codelet("for_gpus").cpu([](Tile<double>) {}).hip_modelled();
+  const auto for_cores = codelet("for_cores").cpu([](Tile<double>) {}).hip_modelled();
+  std::vector<Matrix<double>> data;
+  for (int i = 0; i < 6; ++i) data.push_back(rt.matrix<double>(10, 10, "d"));
+  rt.submit(for_gpus, data[0].readwrite());
+  for (std::size_t i = 1; i < data.size(); ++i) rt.submit(for_cores, data[i].readwrite());
+  rt.wait();
+  CHECK(rt.simulation()->makespan.value == Approx(10.0));
+}

@@ -254,6 +254,8 @@ bool VirtualTime::feed(ThreadState& self, WorkerId id) {
 }
 
 void VirtualTime::settle(ThreadState& self) {
+  const std::size_t patience = 4096 + 64 * workers_.size();
+  std::size_t in_vain = 0;  // workers woken one after the other that took nothing
   for (;;) {
     if (!arrived_.empty()) {
       const std::uint32_t slot = arrived_.front();
@@ -263,8 +265,14 @@ void VirtualTime::settle(ThreadState& self) {
     }
     if (!woken_.empty()) {
       // By index: whoever is fed may wake others, and a nested wait settles all of them.
-      for (std::size_t i = 0; i < woken_.size(); ++i)
-        if (woken_[i].index() < workers_.size()) feed(self, woken_[i]);
+      for (std::size_t i = 0; i < woken_.size(); ++i) {
+        if (woken_[i].index() >= workers_.size()) continue;
+        in_vain = feed(self, woken_[i]) ? 0 : in_vain + 1;
+        if (in_vain < patience) continue;
+        stands_still_ = true;
+        throw Error(detail::message("at ", driver_.now().value, " s of virtual time the policy '", config_.scheduler, "' has woken ",
+                                    in_vain, " workers one after the other that took no task: it would do so for ever"));
+      }
       woken_.clear();
       continue;
     }
