@@ -128,7 +128,6 @@ class MemoryManager {
   const Replica& replica(std::uint32_t datum, NodeId node) const {
     return replicas_[std::size_t{datum} * nodes_.size() + node.index()];
   }
-  template <class F> void for_each_datum(const detail::TaskHeader& task, F&& f) const;
   std::uint64_t bytes_to_reserve(const detail::TaskHeader& task, NodeId node) const;
   bool make_room(NodeId node, std::uint64_t bytes);
   bool make_room_for(const detail::TaskHeader& task, NodeId node);

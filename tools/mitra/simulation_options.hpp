@@ -23,7 +23,8 @@ struct SimulationOptions {
   Config config() const;
 };
 
-/// Adds noise, information and the like to what a live run is asked.
+/// @returns The number that the text of an option says.
+/// @throws ConfigError if it is none of `least` to `most`.
 double checked_number(const char* option, const std::string& text, double least, double most);
 
 }  // namespace mitra::tool

@@ -11,11 +11,7 @@
 
 #include "text.hpp"
 #include "workloads/graph_files/graph_file.hpp"
-#if __has_include("workloads/graph_workload.hpp")
 #include "workloads/graph_workload.hpp"
-#else
-namespace mitra::workloads { inline std::unique_ptr<Workload> make_graph_workload(TaskGraph) { throw ConfigError("later"); } }
-#endif
 
 namespace mitra::tool {
 

@@ -1,0 +1,213 @@
+// Who takes room in a memory node, who may be sent away, and where to.
+// Flow: memory manager -> [memory room] -> write-backs.
+#include <algorithm>
+#include <utility>
+
+#include <mitra/error.hpp>
+
+#include "memory/memory_manager.hpp"
+#include "memory/task_data.hpp"
+
+namespace mitra::memory {
+
+namespace {
+
+/// Victims that a policy chooses among.
+constexpr std::size_t kCandidates = 32;
+
+}  // namespace
+
+void MemoryManager::take_room(NodeId node, std::uint64_t bytes) {
+  Node& n = nodes_[node.index()];
+  n.used += bytes;
+  n.peak = std::max(n.peak, n.used);
+}
+
+void MemoryManager::give_room(NodeId node, std::uint64_t bytes) { nodes_[node.index()].used -= bytes; }
+
+void MemoryManager::list(std::uint32_t datum, NodeId node) {
+  Replica& r = replica(datum, node);
+  if (r.listed) return;
+  Node& n = nodes_[node.index()];
+  r.listed = true;
+  r.lru_previous = n.lru_last;
+  r.lru_next = kNone;
+  (n.lru_last == kNone ? n.lru_first : replica(n.lru_last, node).lru_next) = datum;
+  n.lru_last = datum;
+}
+
+void MemoryManager::unlist(std::uint32_t datum, NodeId node) {
+  Replica& r = replica(datum, node);
+  if (!r.listed) return;
+  Node& n = nodes_[node.index()];
+  r.listed = false;
+  (r.lru_previous == kNone ? n.lru_first : replica(r.lru_previous, node).lru_next) = r.lru_next;
+  (r.lru_next == kNone ? n.lru_last : replica(r.lru_next, node).lru_previous) = r.lru_previous;
+}
+
+void MemoryManager::allocate(std::uint32_t datum, NodeId node) {
+  replica(datum, node).allocated = true;
+  ++data_[datum].copies;
+  take_room(node, data_[datum].size);
+}
+
+void MemoryManager::pin(std::uint32_t datum, NodeId node) {
+  Replica& r = replica(datum, node);
+  if (r.pins++ != 0) return;
+  unlist(datum, node);
+  nodes_[node.index()].pinned += data_[datum].size;
+}
+
+void MemoryManager::unpin(std::uint32_t datum, NodeId node) {
+  Replica& r = replica(datum, node);
+  if (--r.pins != 0) return;
+  nodes_[node.index()].pinned -= data_[datum].size;
+  if (r.transfer != kNone) return;
+  if (r.state == ReplicaState::invalid)
+    drop(datum, node);
+  else
+    list(datum, node);
+}
+
+void MemoryManager::set_state(std::uint32_t datum, NodeId node, ReplicaState state) {
+  Replica& r = replica(datum, node);
+  const bool was = r.state != ReplicaState::invalid, is = state != ReplicaState::invalid;
+  r.state = state;
+  Datum& d = data_[datum];
+  if (is && !was && ++d.valid == 1) d.any_valid = node;
+  if (was && !is && --d.valid == 1) {
+    for (std::uint32_t n = 0; n < nodes_.size(); ++n)
+      if (replica(datum, NodeId(n)).state != ReplicaState::invalid) d.any_valid = NodeId(n);
+  }
+}
+
+/// Gives the replica's room back. @pre nobody uses it
+void MemoryManager::drop(std::uint32_t datum, NodeId node) {
+  Replica& r = replica(datum, node);
+  unlist(datum, node);
+  if (r.state != ReplicaState::invalid) set_state(datum, node, ReplicaState::invalid);
+  if (!r.allocated) return;
+  r.allocated = false;
+  --data_[datum].copies;
+  give_room(node, data_[datum].size);
+}
+
+/// Drops unused replicas of which there are others, until `bytes` are free on the node; none if that is not enough.
+/// @returns Whether they are free.
+bool MemoryManager::drop_copies(NodeId node, std::uint64_t bytes) {
+  Node& n = nodes_[node.index()];
+  if (n.capacity == 0) return true;
+  std::uint64_t copies = 0;
+  for (std::uint32_t d = n.lru_first; d != kNone; d = replica(d, node).lru_next)
+    if (data_[d].valid > 1) copies += data_[d].size;
+  if (n.used + bytes > n.capacity + copies) return false;
+  for (std::uint32_t d = n.lru_first; n.used + bytes > n.capacity;) {
+    const std::uint32_t copy = std::exchange(d, replica(d, node).lru_next);
+    if (data_[copy].valid <= 1) continue;
+    drop(copy, node);
+    ++evictions_;
+  }
+  return true;
+}
+
+/// Room for what is to leave `from`: its host, or where most is free, or where there is some without what lies elsewhere, too.
+/// @returns Not valid() if there is none.
+NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
+  const std::uint64_t size = data_[datum].size;
+  auto free = [&](NodeId node) {
+    const Node& n = nodes_[node.index()];
+    if (n.capacity == 0) return ~std::uint64_t{0};
+    return n.capacity > n.used ? n.capacity - n.used : 0;
+  };
+  const NodeId host = host_of_[from.index()];
+  if (host != from && free(host) >= size && !replica(datum, host).allocated) return host;
+  NodeId best;
+  std::uint64_t most = size - 1;
+  for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
+    const NodeId node(n);
+    if (node == from || host_of_[n] != host || replica(datum, node).allocated || free(node) <= most) continue;
+    most = free(node);
+    best = node;
+  }
+  if (best.valid()) return best;
+  for (std::uint32_t n = host.value; n < nodes_.size(); ++n)
+    if (NodeId(n) != from && host_of_[n] == host && !replica(datum, NodeId(n)).allocated && drop_copies(NodeId(n), size))
+      return NodeId(n);
+  return {};
+}
+
+/// @returns False if nothing on the node may leave it.
+bool MemoryManager::evict_one(NodeId node) {
+  Node& n = nodes_[node.index()];
+  std::uint32_t victim = n.lru_first;
+  if (victim == kNone) return false;
+  if (asks_for_victims_) {
+    std::uint32_t numbers[kCandidates];
+    std::vector<AccessRef> candidates;
+    for (std::uint32_t d = n.lru_first; d != kNone && candidates.size() < kCandidates; d = replica(d, node).lru_next) {
+      numbers[candidates.size()] = d;
+      candidates.emplace_back(detail::AccessWord(data_[d].header, AccessMode::read));
+    }
+    const std::size_t chosen = client_.choose_victim(node, candidates);
+    MITRA_CHECK(chosen < candidates.size(), "the policy chose victim ", chosen, " of ", candidates.size());
+    victim = numbers[chosen];
+  }
+  if (evict(victim, node)) return true;
+  // Nowhere is room for that one: for a smaller one, or for one of which there is a copy?
+  for (std::uint32_t d = n.lru_first; d != kNone; d = replica(d, node).lru_next)
+    if (d != victim && evict(d, node)) return true;
+  if (!std::exchange(n.stuck, true)) ++stuck_nodes_;
+  return false;
+}
+
+/// Drops an unused replica, or starts to bring it elsewhere. @returns False if there is no room for it.
+bool MemoryManager::evict(std::uint32_t victim, NodeId node) {
+  const Datum& datum = data_[victim];
+  if (datum.valid > 1) {
+    drop(victim, node);
+    ++evictions_;
+    return true;
+  }
+  const NodeId target = refuge(victim, node);
+  if (!target.valid()) return false;
+  ++evictions_;
+  allocate(victim, target);
+  pin(victim, node);  // until its copy has arrived
+  nodes_[node.index()].leaving += datum.size;
+  const std::uint32_t transfer = new_transfer({.datum = victim, .from = node, .to = target, .write_back = true});
+  replica(victim, target).transfer = transfer;
+  client_.start_copy(node, target, Bytes(datum.size), true, transfer);
+  return true;
+}
+
+/// @returns Whether `bytes` are free now; if not, what can leave is on its way.
+bool MemoryManager::make_room(NodeId node, std::uint64_t bytes) {
+  Node& n = nodes_[node.index()];
+  if (n.capacity == 0) return true;
+  while (n.used + bytes > n.capacity) {
+    if (n.used + bytes <= n.capacity + n.leaving) return false;
+    if (!evict_one(node)) return false;
+  }
+  return true;
+}
+
+/// As make_room for what the task lacks on the node; what it has there stays.
+bool MemoryManager::make_room_for(const detail::TaskHeader& task, NodeId node) {
+  const auto each_replica = [&](auto&& f) {
+    for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
+      if (mode != AccessMode::reduce && replica(datum, node).allocated) f(datum);
+    });
+  };
+  each_replica([&](std::uint32_t datum) { pin(datum, node); });
+  const bool made = make_room(node, bytes_to_reserve(task, node));
+  each_replica([&](std::uint32_t datum) { unpin(datum, node); });
+  return made;
+}
+
+std::optional<Bytes> MemoryManager::room(NodeId node) const {
+  const Node& n = nodes_[node.index()];
+  if (n.capacity == 0) return std::nullopt;
+  return Bytes(n.capacity > n.pinned ? n.capacity - n.pinned : 0);
+}
+
+}  // namespace mitra::memory
