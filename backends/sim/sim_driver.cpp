@@ -77,6 +77,7 @@ struct SimDriver::Core {
   /// A pair of memories.
   struct Way {
     sim::RouteId route;  ///< None: not looked up yet.
+    std::vector<std::uint32_t> links;
     Seconds latency;
     double narrowest = 0.0;  ///< Bytes/s; infinite without links.
     sim::CopyEngines* engines = nullptr;
@@ -86,19 +87,17 @@ struct SimDriver::Core {
     std::uint64_t token = 0;
     Bytes size;
     Way* way = nullptr;
-    NodeId to;
   };
   struct Memory {
     Users users;
     sim::CopyEngines in, out;
-    Bytes toward;
     std::vector<Way> ways;  ///< By target; made when the memory is first a source.
   };
 
-  explicit Core(const MachineDescription& m) : machine(m), network(bandwidths(m)) {
+  explicit Core(const MachineDescription& m) : machine(m), network(bandwidths(m)), asked(m.links.size()) {
     check_routes(m);
     for (const Users& users : users_of_memories(m))
-      memories.push_back({users, sim::CopyEngines(users.engines), sim::CopyEngines(users.engines), {}, {}});
+      memories.push_back({users, sim::CopyEngines(users.engines), sim::CopyEngines(users.engines), {}});
   }
 
   Memory& memory(NodeId node) {
@@ -125,6 +124,7 @@ struct SimDriver::Core {
       throw ConfigError(detail::message("machine '", machine.name, "', from memory '", machine.memories[from.index()].name,
                                         "' to '", machine.memories[to.index()].name, "': ", error.what()));
     }
+    way.links = route.links;
     way.latency = route.latency;
     way.narrowest = std::numeric_limits<double>::infinity();
     for (const std::uint32_t link : route.links) way.narrowest = std::min(way.narrowest, machine.links[link].bandwidth);
@@ -158,7 +158,7 @@ struct SimDriver::Core {
   std::uint64_t arrived(std::uint32_t slot, Seconds now) {
     const Copy copy = copies[slot];
     free.push_back(slot);
-    memories[copy.to.index()].toward.value -= copy.size.value;
+    for (const std::uint32_t link : copy.way->links) asked[link] -= copy.size.value;
     traffic.*copy.way->bucket += copy.size;
     std::uint32_t following = 0;
     if (copy.way->engines != nullptr && copy.way->engines->give(following)) send(following, now);
@@ -168,6 +168,7 @@ struct SimDriver::Core {
   const MachineDescription& machine;
   sim::FluidNetwork network;
   sim::EventQueue events;        ///< Launches and timers: the kind is that of SimCompletion.
+  std::vector<std::uint64_t> asked;  ///< By link: bytes of copies that wait or are under way.
   std::vector<Memory> memories;  ///< Never resized: ways point to engines in it.
   std::vector<Copy> copies;
   std::vector<std::uint32_t> free;
@@ -203,8 +204,8 @@ void SimDriver::copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint6
     throw MisuseError(detail::message("a copy from memory node ", from.value, " to itself; there is nothing to move"));
   Core::Way& way = core_->way(from, to);
   const std::uint32_t slot = core_->new_copy();
-  core_->copies[slot] = {token, size, &way, to};
-  core_->memories[to.index()].toward += size;
+  core_->copies[slot] = {token, size, &way};
+  for (const std::uint32_t link : way.links) core_->asked[link] += size.value;
   if (way.engines == nullptr || way.engines->take(slot, urgent)) core_->send(slot, now_);
 }
 
@@ -240,7 +241,13 @@ Seconds SimDriver::transfer_time(NodeId from, NodeId to, Bytes size) const {
   return way.latency + Seconds(static_cast<double>(size.value) / way.narrowest);
 }
 
-Bytes SimDriver::bytes_toward(NodeId node) const { return core_->memory(node).toward; }
+Seconds SimDriver::backlog(NodeId from, NodeId to) const {
+  Seconds longest;
+  if (from == to) return longest;
+  for (const std::uint32_t link : core_->way(from, to).links)
+    longest = std::max(longest, Seconds(static_cast<double>(core_->asked[link]) / core_->machine.links[link].bandwidth));
+  return longest;
+}
 
 std::size_t SimDriver::waiting_copies() const {
   std::size_t count = 0;

@@ -27,7 +27,6 @@ class RankedQueue {
   };
 
   bool empty() const { return size_ == 0; }
-  std::size_t size() const { return size_; }
   /// Seconds of all that waits.
   double work() const { return size_ == 0 ? 0.0 : std::max(0.0, work_); }
   void push(const Entry& entry) {

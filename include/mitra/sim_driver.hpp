@@ -75,8 +75,9 @@ class SimDriver final : public Driver {
 
   /// @returns The time of a copy that has its engine and all of its links for itself; 0 from a memory to itself.
   Seconds transfer_time(NodeId from, NodeId to, Bytes size) const;
-  /// @returns The bytes of copies to `node` that wait or are under way.
-  Bytes bytes_toward(NodeId node) const;
+  /// @returns For how long the busiest link of this way works for copies that wait or are under way; their whole size
+  ///          counts until they arrive.
+  Seconds backlog(NodeId from, NodeId to) const;
   /// @returns Copies that wait for a copy engine.
   std::size_t waiting_copies() const;
 

@@ -57,33 +57,16 @@ VirtualTime::VirtualTime(TaskEngine& engine, const MachineDescription& descripti
         copy_per_byte_.push_back((large - latency).value / static_cast<double>(kProbe));
       }
   }
-  link_backlog_.resize(description.links.size());
   for (std::uint32_t n = 0; n < nodes; ++n) {
-    std::uint32_t host = 0, device = n;
-    while (machine.memory_nodes[host].compute_node != machine.memory_nodes[n].compute_node) ++host;
-    for (std::uint32_t other = 0; host == n && device == n && other < nodes; ++other)
-      if (other != n && machine.memory_nodes[other].compute_node == machine.memory_nodes[n].compute_node) device = other;
-    ways_in_.push_back(host != n ? route(NodeId(host), NodeId(n)).links
-                                 : device != n ? route(NodeId(device), NodeId(n)).links : std::vector<std::uint32_t>{});
+    const auto together = [&](std::uint32_t other) {
+      return machine.memory_nodes[other].compute_node == machine.memory_nodes[n].compute_node;
+    };
+    std::uint32_t way = 0;
+    while (!together(way)) ++way;  // the host
+    if (way == n && n + 1 < nodes && together(n + 1)) ++way;
+    way_in_.push_back(NodeId(way));
   }
   for (std::uint32_t w = 0; w < workers_.size(); ++w) update_idle(WorkerId(w));
-}
-
-const Route& VirtualTime::route(NodeId from, NodeId to) {
-  const auto [found, is_new] = routes_.try_emplace(std::uint64_t{from.value} << 32 | to.value);
-  if (is_new) found->second = description_.route(from, to);
-  return found->second;
-}
-
-void VirtualTime::count_copy(NodeId from, NodeId to, double bytes) {
-  for (const std::uint32_t link : route(from, to).links) link_backlog_[link] += bytes;
-}
-
-Seconds VirtualTime::links_busy(NodeId node) const {
-  double longest = 0.0;
-  for (const std::uint32_t link : ways_in_[node.index()])
-    longest = std::max(longest, link_backlog_[link] / description_.links[link].bandwidth);
-  return Seconds(longest);
 }
 
 VirtualTime::~VirtualTime() = default;
@@ -437,10 +420,6 @@ bool VirtualTime::step(ThreadState& self) {
     case SimCompletion::Kind::launch: end(self, static_cast<std::uint32_t>(completion.token)); break;
     case SimCompletion::Kind::copy:
       acting_ = &self;
-      {
-        const Copy copy = copies_[completion.token];
-        count_copy(copy.from, copy.to, -static_cast<double>(copy.size.value));
-      }
       memory_.copy_arrived(static_cast<std::uint32_t>(completion.token));
       break;
     case SimCompletion::Kind::timer: break;
@@ -467,9 +446,6 @@ void VirtualTime::end_nested_wait(WorkerId worker) {
 
 void VirtualTime::start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) {
   ++transfers_;
-  if (copies_.size() <= transfer) copies_.resize(transfer + 1);
-  copies_[transfer] = {from, to, size};
-  count_copy(from, to, static_cast<double>(size.value));
   driver_.copy(from, to, size, urgent, transfer);
 }
 

@@ -10,7 +10,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include <mitra/config.hpp>
@@ -93,7 +92,7 @@ class VirtualTime final : private memory::MemoryClient {
   Seconds transfer_time(const TaskHeader& task, NodeId node) const {
     return many_nodes_ ? memory_.transfer_time(task, node) : Seconds(0.0);
   }
-  Seconds links_busy(NodeId node) const;
+  Seconds links_busy(NodeId node) const { return driver_.backlog(way_in_[node.index()], node); }
   bool holds(const detail::DataHeader& data, NodeId node) const { return memory_.holds(data, node); }
   std::optional<Bytes> room(NodeId node) const { return memory_.room(node); }
   void prefetch(const TaskHeader& task, NodeId node) {
@@ -180,17 +179,7 @@ class VirtualTime final : private memory::MemoryClient {
   std::vector<WorkerId> woken_;
   std::array<std::uint64_t, std::size_t{1} << kWorkerKinds> unclaimed_{};  // ready tasks for which nobody was woken, by kinds
   std::deque<std::uint32_t> arrived_;   // slots whose data are there
-  void count_copy(NodeId from, NodeId to, double bytes);
-  const Route& route(NodeId from, NodeId to);
-
-  std::vector<double> link_backlog_;    // bytes of copies that were asked for and have not arrived, by link
-  std::unordered_map<std::uint64_t, Route> routes_;
-  std::vector<std::vector<std::uint32_t>> ways_in_;  // by node: the links from its host, or to it from one of its devices
-  struct Copy {
-    NodeId from, to;
-    Bytes size;
-  };
-  std::vector<Copy> copies_;            // by the memory manager's number
+  std::vector<NodeId> way_in_;          // by node: its host, or for a host, one of its devices; itself if there is neither
   std::vector<Seconds> copy_latency_;   // node x node
   std::vector<double> copy_per_byte_;
   ThreadState* acting_ = nullptr;       // whose view the policy gets when the memory manager asks it
