@@ -197,14 +197,25 @@ void TaskEngine::help_until(ThreadState& self, unsigned patience, Predicate&& do
   }
 }
 
+/// @returns What `work` threw, which nobody but the caller holds; null if nothing.
+template <class Work>
+std::exception_ptr thrown_by(Work&& work) {
+  try {
+    work();
+  } catch (...) {
+    return std::current_exception();
+  }
+  return nullptr;
+}
+
 /// Of a wait that has to see its end: something on this thread's stack is referred to, or there is nobody to throw at.
 template <class Predicate>
 void TaskEngine::help_surely_until(ThreadState& self, unsigned patience, Predicate&& done) {
-  while (!done()) try {
-    help_until(self, patience, done);
-  } catch (...) {
-    if (virtual_time_ != nullptr && virtual_time_->stands_still()) throw;
-    policy_threw(self);
+  while (!done()) {
+    std::exception_ptr thrown = thrown_by([&] { help_until(self, patience, done); });
+    if (!thrown) continue;
+    if (virtual_time_ != nullptr && virtual_time_->stands_still()) std::rethrow_exception(std::move(thrown));
+    policy_threw(self, std::move(thrown));
   }
 }
 

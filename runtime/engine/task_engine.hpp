@@ -149,7 +149,7 @@ class TaskEngine final : public Engine {
   void help_until(ThreadState& self, unsigned patience, Predicate&& done);
   template <class Predicate>
   void help_surely_until(ThreadState& self, unsigned patience, Predicate&& done);
-  void policy_threw(ThreadState& self);
+  void policy_threw(ThreadState& self, std::exception_ptr error);
   static constexpr unsigned kUntilDry = ~0U;  // while there is something to run, the answer is no
   /// The same in virtual time: makes it pass.
   template <class Predicate>

@@ -73,9 +73,9 @@ void TaskEngine::throw_standstill() {
 }
 
 /// Bodies' exceptions end in fail(): this one is the policy's. The next wait() throws it; the policy is asked again, not at
-/// once.
-void TaskEngine::policy_threw(ThreadState& self) {
-  outcomes_.store_error(outcomes_.root_error(), std::current_exception());
+/// once. Called when the catch clause is over: whoever waits may be done with the exception before this thread goes on.
+void TaskEngine::policy_threw(ThreadState& self, std::exception_ptr error) {
+  outcomes_.store_error(outcomes_.root_error(), std::move(error));
   outcomes_.set(TaskId::kNone, Outcome::failed);
   self.parker.park(Seconds(0.001));
 }
@@ -224,20 +224,22 @@ void TaskEngine::worker_main(ThreadState& self) {
   driver_->attach(machine_.workers[self.context.worker.index()]);
   auto stop = [&] { return stopping_.load(std::memory_order_acquire); };
   unsigned run = 0;  // tasks since the last hold
-  while (!stop()) try {
-    TaskHeader* task = find_work(self);
-    if (task == nullptr) task = search(self, false, stop);
-    while (task != nullptr) {
-      task = execute(self, task);
-      if (self.deferred != nullptr) [[unlikely]] complete_deferred(self);
-      // Recorded tasks were written long ago, by nobody who is in a hurry: they are shared at any size.
-      if (self.replay_done != 0 || ++run % Grain::kTasksBetween != 0) continue;
-      if (task != nullptr && self.grain.tiny()) hand_to_policy(self, std::exchange(task, nullptr));
-      hold_off(self);
+  const auto work = [&] {
+    while (!stop()) {
+      TaskHeader* task = find_work(self);
+      if (task == nullptr) task = search(self, false, stop);
+      while (task != nullptr) {
+        task = execute(self, task);
+        if (self.deferred != nullptr) [[unlikely]] complete_deferred(self);
+        // Recorded tasks were written long ago, by nobody who is in a hurry: they are shared at any size.
+        if (self.replay_done != 0 || ++run % Grain::kTasksBetween != 0) continue;
+        if (task != nullptr && self.grain.tiny()) hand_to_policy(self, std::exchange(task, nullptr));
+        hold_off(self);
+      }
     }
-  } catch (...) {
-    policy_threw(self);
-  }
+  };
+  while (!stop())
+    if (std::exception_ptr thrown = thrown_by(work)) policy_threw(self, std::move(thrown));
 }
 
 }  // namespace mitra::engine
