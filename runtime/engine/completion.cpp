@@ -301,8 +301,8 @@ void TaskEngine::fold_reduction(TaskHeader& task) {
   const detail::AccessWord word = task.access_words()[0];
   Datum& datum = datum_of(word);
   const detail::ReduceOperation& operation = *datum.operations[word.operation()].load(std::memory_order_relaxed);
-  std::vector<void*> copies = memory::take_partial_results(datum);
-  if (copies.empty()) return;
+  memory::PartialResults copies(datum);
+  if (copies.size() == 0) return;
   memory::home_address(datum, *driver_);
   // A tree: with many copies, children fold pairs at the same time, level by level.
   constexpr std::size_t kFoldAlone = 4;
@@ -327,13 +327,13 @@ void TaskEngine::fold_reduction(TaskHeader& task) {
       child->traits |= detail::kInternal;
       child->where() = SourceLocation{"(inserted by Mitra)", 0};
       child->name() = "fold pair";
-      ::new (child->closure()) FoldPair{&datum, &operation, copies[i], copies[copies.size() - 1 - i]};
+      ::new (child->closure()) FoldPair{&datum, &operation, copies[i], copies.last()};
+      copies.release_last();
       publish(self, *child, nullptr);
     }
     wait_all();  // its own children
-    copies.resize(copies.size() - half);
   }
-  for (void* copy : copies) memory::fold_into_datum(datum, operation, copy);
+  for (std::size_t i = 0; i < copies.size(); ++i) memory::fold_into_datum(datum, operation, copies[i]);
 }
 
 }  // namespace mitra::engine

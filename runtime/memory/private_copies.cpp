@@ -13,6 +13,13 @@ void* allocate(graph::Datum& datum, Driver& driver) {
   return buffer;
 }
 
+/// Operations are the application's, and may throw.
+struct ScratchReturn {
+  graph::Datum& datum;
+  void* buffer;
+  ~ScratchReturn() { give_scratch(datum, buffer); }
+};
+
 }  // namespace
 
 void* take_reduce_copy(graph::Datum& datum, const detail::ReduceOperation& operation, Driver& driver) {
@@ -25,7 +32,12 @@ void* take_reduce_copy(graph::Datum& datum, const detail::ReduceOperation& opera
     }
   }
   void* copy = take_scratch(datum, driver);
-  operation.initialise(copy, datum.shape.packed());
+  try {
+    operation.initialise(copy, datum.shape.packed());
+  } catch (...) {
+    give_scratch(datum, copy);
+    throw;
+  }
   return copy;
 }
 
@@ -51,20 +63,23 @@ void give_scratch(graph::Datum& datum, void* buffer) {
   datum.idle_copies.push_back(buffer);
 }
 
-std::vector<void*> take_partial_results(graph::Datum& datum) {
+PartialResults::PartialResults(graph::Datum& datum) : datum_(datum) {
   std::scoped_lock lock(datum.mutex);
-  return std::exchange(datum.partial_results, {});
+  copies_.swap(datum.partial_results);
+}
+
+PartialResults::~PartialResults() {
+  for (void* copy : copies_) give_scratch(datum_, copy);
 }
 
 void fold_copies(graph::Datum& datum, const detail::ReduceOperation& operation, void* into, void* from) {
+  const ScratchReturn given_back{datum, from};
   const detail::Shape packed = datum.shape.packed();
   operation.fold(into, packed, from, packed);
-  give_scratch(datum, from);
 }
 
 void fold_into_datum(graph::Datum& datum, const detail::ReduceOperation& operation, void* copy) {
   operation.fold(datum.host, datum.shape, copy, datum.shape.packed());
-  give_scratch(datum, copy);
 }
 
 void* home_address(graph::Datum& datum, Driver& driver) {

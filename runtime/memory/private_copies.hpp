@@ -3,6 +3,9 @@
 // Flow: engine (address of an access) -> [private copies] -> task body, fold task. Thread-safety: thread-safe.
 #pragma once
 
+#include <cstddef>
+#include <vector>
+
 #include <mitra/driver.hpp>
 
 #include "graph/datum.hpp"
@@ -18,9 +21,26 @@ void give_reduce_copy(graph::Datum& datum, void* copy);
 void* take_scratch(graph::Datum& datum, Driver& driver);
 void give_scratch(graph::Datum& datum, void* buffer);
 
-/// @returns The copies that hold contributions, which are the caller's from now on.
-std::vector<void*> take_partial_results(graph::Datum& datum);
-/// Folds `from` into `into`, both packed, and frees `from` for later use.
+/// The copies that hold contributions, for the fold that takes them: those which are left at its end become scratch.
+class PartialResults {
+ public:
+  explicit PartialResults(graph::Datum& datum);
+  ~PartialResults();
+  PartialResults(const PartialResults&) = delete;
+  PartialResults& operator=(const PartialResults&) = delete;
+
+  std::size_t size() const { return copies_.size(); }
+  void* operator[](std::size_t i) const { return copies_[i]; }
+  void* last() const { return copies_.back(); }
+  /// The last one is the caller's from now on.
+  void release_last() { copies_.pop_back(); }
+
+ private:
+  graph::Datum& datum_;
+  std::vector<void*> copies_;
+};
+
+/// Folds `from` into `into`, both packed; `from` becomes scratch, also where the operation throws.
 void fold_copies(graph::Datum& datum, const detail::ReduceOperation& operation, void* into, void* from);
 /// Folds a packed copy into the datum itself.
 void fold_into_datum(graph::Datum& datum, const detail::ReduceOperation& operation, void* copy);

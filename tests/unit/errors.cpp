@@ -384,6 +384,28 @@ TEST_CASE("an operation that throws fails the fold, and what comes after it") {
   }
 }
 
+namespace {
+
+struct NoIdentity {
+  template <class T> static T identity() { throw std::runtime_error("cannot begin"); }
+  template <class T> T operator()(T a, T b) const { return a + b; }
+};
+
+}  // namespace
+
+TEST_CASE("an operation without an identity fails the tasks that reduce, and the datum stays as it was") {
+  for (const unsigned workers : {1U, 8U}) {
+    Runtime rt(with_workers(workers));
+    long value = 1;
+    auto v = rt.data(value, "v");
+    for (int i = 0; i < 20; ++i) rt.submit("add", [](long& c) { ++c; }, v.reduce(NoIdentity{}));
+    CHECK_THROWS_WITH(rt.wait(), contains("cannot begin"));
+    for (int i = 0; i < 20; ++i) rt.submit("add", [](long& c) { ++c; }, v.reduce(Sum{}));
+    CHECK_NOTHROW(rt.wait());
+    CHECK(value == 21);
+  }
+}
+
 TEST_CASE("memory that cannot be had fails the task that asked for it, not the run") {
   if (test::kSanitized) return;  // sanitizers end the program at such a request
   Runtime rt(with_workers(2));
