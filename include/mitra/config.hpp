@@ -14,12 +14,14 @@
 namespace mitra {
 
 class SchedulingPolicy;
+/// Makes a policy, a new one at each call.
+using PolicyMaker = std::function<std::unique_ptr<SchedulingPolicy>()>;
 
 struct Config {
   std::string backend = "native";         ///< What executes the tasks: `native`, `sim`. Env: MITRA_BACKEND.
   std::string scheduler = "locality_ws";  ///< NAME[:key=value,...] of `mitra schedulers`, or FILE.so:NAME. Env: MITRA_SCHEDULER.
   /// Makes the policy, in place of `scheduler`: a class of the program itself, which needs no name.
-  std::function<std::unique_ptr<SchedulingPolicy>()> policy;
+  PolicyMaker policy;
   unsigned workers = 0;       ///< Threads in all, the submitting one among them; 0: one a core. Env: MITRA_WORKERS.
   std::size_t window = 0;     ///< Tasks in flight before submission helps to execute; 0: chosen by workers (`sim`: no limit). Env: MITRA_WINDOW.
   std::uint64_t seed = 1;     ///< Source of every random choice. Env: MITRA_SEED.

@@ -155,6 +155,7 @@ void TaskEngine::pass_time_until(ThreadState& self, Predicate&& done) {
   if (done()) return;
   const NestedWait nested(*virtual_time_, self.context);
   for (unsigned waited = 0; !done();) {
+    virtual_time_->require_time();
     if (!virtual_time_->stands_still() && (virtual_time_->step(self) || virtual_time_->ask_everyone(self))) {
       waited = 0;
       continue;

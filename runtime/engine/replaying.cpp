@@ -149,7 +149,7 @@ void TaskEngine::follow_nodes(ThreadState& self, GraphStorage& graph, const Task
   std::vector<std::vector<TaskId>> predecessors(policy_watches_submissions_ ? graph.size : 0);
   for (std::size_t i = 0; i < graph.size; ++i) {
     TaskHeader& node = graph.nodes[i];
-    if (virtual_time_ != nullptr) virtual_time_->submitted(node, longest[i].end, longest[i].number);
+    if (virtual_time_ != nullptr) virtual_time_->submitted(node, longest[i].end, longest[i].number, nullptr);
     if (policy_watches_submissions_) {
       self.predecessors.swap(predecessors[i]);
       tell_policy(self, node);

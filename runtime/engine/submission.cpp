@@ -238,7 +238,7 @@ Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::Subm
     next_id_.store(std::max(next_id_.load(std::memory_order_relaxed), id) + 1, std::memory_order_relaxed);
     if (parent != nullptr) Domain::of(*parent).open.fetch_add(1, std::memory_order_relaxed);
     if (follows_edges_) [[unlikely]] {
-      if (virtual_time_ != nullptr) virtual_time_->submitted(task, sink.path_end(), sink.path());
+      if (virtual_time_ != nullptr) virtual_time_->submitted(task, sink.path_end(), sink.path(), extras);
       if (policy_watches_submissions_ && !(task.traits & (detail::kSignal | detail::kReplay))) tell_policy(self, task);
       self.predecessors.clear();
     }
@@ -284,7 +284,7 @@ Member TaskEngine::insert_internal(ThreadState& self, TaskHeader* parent, const 
   for (std::uint32_t i = 0; i < members.count; ++i) sink.edge(members.member(i));
   if (members.count == 0 && members.previous.task != nullptr) sink.edge(members.previous);
   if (follows_edges_) [[unlikely]] {
-    if (virtual_time_ != nullptr) virtual_time_->submitted(task, sink.path_end(), sink.path());
+    if (virtual_time_ != nullptr) virtual_time_->submitted(task, sink.path_end(), sink.path(), nullptr);
     if (policy_watches_submissions_) tell_policy(self, task);
   }
   others.swap(self.predecessors);

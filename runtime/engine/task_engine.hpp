@@ -20,6 +20,7 @@
 #include <mitra/driver.hpp>
 #include <mitra/engine.hpp>
 #include <mitra/machine_description.hpp>
+#include <mitra/performance_model.hpp>
 #include <mitra/scheduling_policy.hpp>
 
 #include "engine/domain.hpp"
@@ -41,6 +42,8 @@ class VirtualTime;
 class TaskEngine final : public Engine {
  public:
   explicit TaskEngine(const Config& config);
+  /// In virtual time on a machine that is at hand. @param description  Null: live. @param model  Null: as config says.
+  TaskEngine(const Config& config, std::unique_ptr<const MachineDescription> description, std::unique_ptr<PerformanceModel> model);
   ~TaskEngine() override;
 
   TaskHeader* begin(std::size_t accesses, std::size_t closure_bytes) override;
@@ -82,6 +85,7 @@ class TaskEngine final : public Engine {
 
  private:
   friend class EdgeSink;
+  friend class Rehearsal;
   friend class WorkerView;
   friend class VirtualTime;
 

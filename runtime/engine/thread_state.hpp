@@ -54,6 +54,7 @@ class WorkerView final : public SchedulerView {
   void prefetch(TaskRef task, NodeId node) override;
   Seconds busy_until(WorkerId worker) override;
   TaskRef take_back(WorkerId worker) override;
+  std::vector<Seconds> rehearse(std::span<const PolicyMaker> policies) override;
   std::span<const TaskId> predecessors() const override;
   void wake(WorkerId worker) override;
 

@@ -113,11 +113,17 @@ Seconds WorkerView::busy_until(WorkerId worker) {
 TaskRef WorkerView::take_back(WorkerId worker) {
   return engine_.virtual_time_ == nullptr ? TaskRef() : TaskRef(engine_.virtual_time_->take_back(worker));
 }
+std::vector<Seconds> WorkerView::rehearse(std::span<const PolicyMaker> policies) {
+  return engine_.virtual_time_ == nullptr ? std::vector<Seconds>{} : engine_.virtual_time_->rehearse(policies);
+}
 
 // ------------------------------------------------------------------------------------------------ begin and end
 
-TaskEngine::TaskEngine(const Config& config)
-    : config_(config), serial_(next_serial()), description_(describe_machine(config)),
+TaskEngine::TaskEngine(const Config& config) : TaskEngine(config, describe_machine(config), nullptr) {}
+
+TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescription> description,
+                       std::unique_ptr<PerformanceModel> model)
+    : config_(config), serial_(next_serial()), description_(std::move(description)),
       driver_(description_ != nullptr ? std::unique_ptr<Driver>(std::make_unique<SimDriver>(*description_)) : make_cpu_driver()),
       machine_([&] {
         if (description_ != nullptr) return to_machine(*description_);
@@ -142,7 +148,7 @@ TaskEngine::TaskEngine(const Config& config)
     // The whole program is submitted before time passes, unless a window was asked for.
     if (config_.window == 0) window_ = ~std::size_t{0} >> 1;
     pool_.keep_beside(sizeof(VirtualTask));
-    virtual_time_ = std::make_unique<VirtualTime>(*this, *description_, machine_, make_model(*description_, config_),
+    virtual_time_ = std::make_unique<VirtualTime>(*this, *description_, machine_, model != nullptr ? std::move(model) : make_model(*description_, config_),
                                                   static_cast<SimDriver&>(*driver_), *policy_, config_);
     policy_->start(find_thread_state().view);
     return;

@@ -64,6 +64,17 @@ void MemoryManager::add(detail::DataHeader& data, bool lent) {
   list(number, NodeId(0));
 }
 
+void MemoryManager::place_as(detail::DataHeader& data, const MemoryManager& other, const detail::DataHeader& model) {
+  if (data.replicas == 0) return;
+  for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
+    const ReplicaState state = other.replica(model.replicas, NodeId(n)).state;
+    if (state == ReplicaState::invalid) continue;
+    allocate(data.replicas, NodeId(n));
+    set_state(data.replicas, NodeId(n), state);
+    list(data.replicas, NodeId(n));
+  }
+}
+
 void MemoryManager::forget(detail::DataHeader& data) {
   const std::uint32_t number = std::exchange(data.replicas, 0);
   if (number == 0) return;

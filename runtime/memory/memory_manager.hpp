@@ -55,6 +55,8 @@ class MemoryManager {
   /// A datum that exists: its content lies in the host's memory, if the application has lent it; otherwise nowhere yet.
   void add(detail::DataHeader& data, bool lent);
   void forget(detail::DataHeader& data);
+  /// A datum that was just added lies where another manager of the same machine has the content of `model`.
+  void place_as(detail::DataHeader& data, const MemoryManager& other, const detail::DataHeader& model);
 
   /// Reserves room for what `task` touches on `node`, pins it and fetches what is missing.
   /// @returns True: all is there. False: data_ready(ticket) will tell.

@@ -126,12 +126,12 @@ TEST_CASE("copies overlap with launches, and share links") {
   rig.copy(0, 1, 20, 2);  // 1 s of latency; alone: 2 s.
   rig.copy(0, 1, 10, 3);
   rig.copy(1, 0, 30, 4);  // The other direction.
-  CHECK(rig.driver.backlog(NodeId(0), NodeId(1)).value == Approx(1.5));  // 30 bytes at 20 a second
+  CHECK(rig.driver.backlog(NodeId(0), NodeId(1)).value == Approx(3.0));  // 30 bytes at 10 a second
   CHECK(rig.driver.next_time() == Seconds(1.0));
   rig.expect(Kind::launch, 1, 2.5);
   CHECK(rig.driver.link_bytes()[2] == Approx(15.0));  // Into memory 1.
   rig.expect(Kind::copy, 3, 3.0);
-  CHECK(rig.driver.backlog(NodeId(0), NodeId(1)).value == Approx(1.0));
+  CHECK(rig.driver.backlog(NodeId(0), NodeId(1)).value == Approx(2.0));
   rig.expect(Kind::copy, 2, 4.0);
   rig.expect(Kind::copy, 4, 4.0);
   CHECK(rig.driver.backlog(NodeId(0), NodeId(1)) == Seconds(0.0));

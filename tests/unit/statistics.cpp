@@ -84,10 +84,12 @@ TEST_CASE("cancelled tasks are submitted, not executed") {
   CHECK(rt.statistics().executed == 1);
 }
 
-TEST_CASE("a million tasks need no more records than a hundred thousand") {
+TEST_CASE("a million tasks need no more records than the window holds, and what the threads keep") {
   const std::size_t few = test::scaled(100'000);
   for (const unsigned workers : {1U, 2U}) {
-    Runtime rt(with_workers(workers));
+    Config config = with_workers(workers);
+    config.window = 2048;
+    Runtime rt(config);
     std::vector<long> values(64, 0);
     std::vector<Object<long>> handles;
     for (long& v : values) handles.push_back(rt.data(v));
@@ -97,9 +99,10 @@ TEST_CASE("a million tasks need no more records than a hundred thousand") {
       rt.wait();
       return rt.statistics().record_bytes;
     };
-    const std::uint64_t first = run(few), second = run(10 * few);
-    CHECK(first > 0);
-    CHECK(second <= first + first / 2);
+    // How full the window is, is a matter of time: fewer records are no promise.
+    const std::uint64_t of_window = config.window * 256, of_threads = 4 * 65'536;  // bytes
+    CHECK(run(few) > 0);
+    CHECK(run(10 * few) <= of_window + of_threads);
     CHECK(sum({rt.statistics().submitted}) == 11 * few);
   }
 }

@@ -67,6 +67,7 @@ VirtualTime::VirtualTime(TaskEngine& engine, const MachineDescription& descripti
     way_in_.push_back(NodeId(way));
   }
   for (std::uint32_t w = 0; w < workers_.size(); ++w) update_idle(WorkerId(w));
+  if (policy.rehearses()) rehearsal_ = std::make_unique<Rehearsal>(description, machine, config, memory_);
 }
 
 VirtualTime::~VirtualTime() = default;
@@ -129,7 +130,8 @@ void VirtualTime::prepare(TaskHeader& task) {
   task.kinds &= fits;
 }
 
-void VirtualTime::submitted(TaskHeader& task, double path_end, std::uint32_t path) {
+void VirtualTime::submitted(TaskHeader& task, double path_end, std::uint32_t path, const detail::SubmitExtras* extras) {
+  if (rehearsal_ != nullptr) rehearsal_->submitted(task, extras);
   VirtualTask& mine = of(task);
   if (task.traits & (detail::kInternal | detail::kSignal | detail::kReplay)) {
     mine = {path_end, path, TaskCosts::kNothing};
@@ -307,6 +309,7 @@ double VirtualTime::duration_of(const TaskHeader& task, ClassId worker_class) co
 }
 
 void VirtualTime::accept(ThreadState& self, WorkerId id, TaskHeader* task) {
+  if (rehearsal_ != nullptr) rehearsal_->begun();
   const std::uint32_t slot = new_slot();
   Worker& worker = workers_[id.index()];
   ++worker.held;
@@ -468,6 +471,18 @@ std::optional<Estimate> VirtualTime::estimate(const TaskHeader& task, ClassId wo
                                 worker_class, config_.noise);
   if (!told) return std::nullopt;
   return Estimate{told->seconds, told->power * told->seconds, told->uncertainty};
+}
+
+std::vector<Seconds> VirtualTime::rehearse(std::span<const PolicyMaker> policies) {
+  if (rehearsal_ == nullptr) return {};
+  return rehearsal_->run(policies, [this](const TaskHeader& task, ClassId c) { return estimate(task, c); });
+}
+
+void VirtualTime::require_time() {
+  // Relaxed: an older limit only makes the run longer.
+  if (limit_ == nullptr || driver_.now().value <= limit_->load(std::memory_order_relaxed)) return;
+  stands_still_ = true;
+  throw TimeIsUp("the run took longer than it was worth");
 }
 
 Seconds VirtualTime::busy_until(WorkerId worker) const {

@@ -4,6 +4,7 @@
 // Thread-safety: serialised, by its own lock, which may be taken again by the thread that holds it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -24,6 +25,7 @@
 #include "engine/thread_state.hpp"
 #include "engine/virtual/idle_workers.hpp"
 #include "engine/virtual/kept_graph.hpp"
+#include "engine/virtual/rehearsal.hpp"
 #include "engine/virtual/run_books.hpp"
 #include "engine/virtual/task_costs.hpp"
 #include "memory/memory_manager.hpp"
@@ -54,12 +56,16 @@ class VirtualTime final : private memory::MemoryClient {
   // --- data ---
   void add_data(Datum& datum);
   void forget_data(Datum& datum);
+  /// A datum that was just added lies where another run on the same machine has the content of `model`.
+  void place_as(Datum& datum, const memory::MemoryManager& other, const Datum& model) {
+    if (many_nodes_) memory_.place_as(datum, other, model);
+  }
 
   // --- submission ---
   /// Finds what the task costs, and where it can run. @throws SubmitError if that is nowhere.
   void prepare(TaskHeader& task);
   /// Its predecessors are known. @param path_end, path  Of the one that ends the longest path.
-  void submitted(TaskHeader& task, double path_end, std::uint32_t path);
+  void submitted(TaskHeader& task, double path_end, std::uint32_t path, const detail::SubmitExtras* extras);
   VirtualTask& of(const TaskHeader& task) const;
   /// The task whose predecessors are being found follows this one.
   void follow(const VirtualTask& predecessor) {
@@ -84,7 +90,13 @@ class VirtualTime final : private memory::MemoryClient {
   bool stands_still() const { return stands_still_; }
   void stand_still() { stands_still_ = true; }
   /// The application has nothing open: what follows comes after all that was.
-  void end_phase() { books_.end_phase(); }
+  void end_phase() {
+    books_.end_phase();
+    if (rehearsal_ != nullptr) rehearsal_->end_phase();
+  }
+  /// The run is given up when it takes longer: @throws TimeIsUp from require_time().
+  void end_after(const std::atomic<double>& limit) { limit_ = &limit; }
+  void require_time();
 
   // --- what policies ask ---
   std::optional<Estimate> estimate(const TaskHeader& task, ClassId worker_class) const;
@@ -100,8 +112,10 @@ class VirtualTime final : private memory::MemoryClient {
   }
   Seconds busy_until(WorkerId worker) const;
   TaskHeader* take_back(WorkerId worker);
+  std::vector<Seconds> rehearse(std::span<const PolicyMaker> policies);
 
   SimulationReport report() const;
+  Seconds makespan() const { return books_.makespan(); }
   void restart_report();
   /// For tests: the memory manager's books add up.
   void check() const { memory_.check(); }
@@ -184,6 +198,8 @@ class VirtualTime final : private memory::MemoryClient {
   std::vector<double> copy_per_byte_;
   ThreadState* acting_ = nullptr;       // whose view the policy gets when the memory manager asks it
   std::unique_ptr<KeptGraph> kept_;  // null: the report does not hold the graph
+  std::unique_ptr<Rehearsal> rehearsal_;  // null: the policy does not rehearse
+  const std::atomic<double>* limit_ = nullptr;  // s
   std::uint64_t transfers_ = 0;
   Seconds report_from_;            // the report's beginning, and what there was before it
   SimTraffic traffic_before_{};
