@@ -102,7 +102,8 @@ class Mitra final : public SchedulingPolicy {
   }
 
   TaskRef next(WorkerId worker, SchedulerView& view) override {
-    if (!decided_) decide(view);
+    // Who asks when nothing is there asks the one that decided last: it is to know who is idle.
+    if (!decided_ && !(graph_.empty() && early_.empty())) decide(view);
     const TaskRef task = current_->next(worker, view);
     if (task) --held_;
     return task;

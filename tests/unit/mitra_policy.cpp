@@ -47,8 +47,8 @@ TEST_CASE("mitra plans the Standard Task Graphs as well as heft does") {
   CHECK(near >= 304);
 }
 
-TEST_CASE("every worker gets its share of independent tasks, planned or not") {
-  for (const char* scheduler : {"mitra", "mitra:plan=0"})
+TEST_CASE("every worker gets its share of independent tasks") {
+  for (const char* scheduler : {"mitra", "lookahead", "mitra:think=1e6"})
     for (const unsigned workers : {1U, 2U, 8U, 64U}) {
       INFO(scheduler << " on " << workers << " workers");
       CHECK(run_graph(independent(5 * workers), detail::message("identical-", workers), scheduler).makespan.value == Approx(5.0));
