@@ -27,6 +27,16 @@ class CpuDriver final : public Driver {
     return sched_setaffinity(0, sizeof mask, &mask) == 0;
   }
 
+  int processor() const noexcept override { return sched_getcpu(); }
+
+  void move_to(int processor) noexcept override {
+    cpu_set_t before, there;
+    CPU_ZERO(&there);
+    CPU_SET(static_cast<std::size_t>(processor), &there);
+    if (sched_getaffinity(0, sizeof before, &before) != 0 || !CPU_ISSET(static_cast<std::size_t>(processor), &before)) return;
+    if (sched_setaffinity(0, sizeof there, &there) == 0) sched_setaffinity(0, sizeof before, &before);
+  }
+
   void* allocate(NodeId, Bytes size) noexcept override {
     return ::operator new(size.value, std::align_val_t(kAlignment), std::nothrow);
   }

@@ -17,6 +17,10 @@ class Driver {
   /// Prepares the calling thread to be `worker`: binds it to its cores, selects its device.
   /// @returns False if the placement could not be had; the worker runs all the same.
   virtual bool attach(const Worker& worker) noexcept = 0;
+  /// @returns The processor that the calling thread is on, by the operating system's index; -1 if there is none.
+  virtual int processor() const noexcept { return -1; }
+  /// Moves the calling thread to `processor`, if it may run there; where else it may run stays as it is.
+  virtual void move_to(int processor) noexcept { static_cast<void>(processor); }
   /// @returns Memory of `node`, aligned to 64 bytes, or null when there is none left.
   virtual void* allocate(NodeId node, Bytes size) noexcept = 0;
   virtual void release(NodeId node, void* memory, Bytes size) noexcept = 0;

@@ -179,7 +179,8 @@ void TaskEngine::help_until(ThreadState& self, unsigned patience, Predicate&& do
       continue;
     }
     unsigned run = 0;  // tasks since the last look at `done`
-    for (;;) {
+    for (unsigned looks = 0;; ++looks) {
+      if (looks % Grain::kTasksBetween == 0) go_home(self);
       TaskHeader* task = find_work(self);
       if (task == nullptr) task = search(self, true, done);
       if (task == nullptr) break;

@@ -97,6 +97,7 @@ class TaskEngine final : public Engine {
   }
   ThreadState& find_thread_state();
   void worker_main(ThreadState& self);
+  void go_home(ThreadState& self) noexcept;
   void stop_threads() noexcept;
   void write_recorded_graph() noexcept;
 
@@ -205,6 +206,7 @@ class TaskEngine final : public Engine {
   const std::unique_ptr<const MachineDescription> description_;  // of a machine in virtual time; null: this machine
   std::unique_ptr<Driver> driver_;
   Machine machine_;
+  std::vector<bool> homes_;  // by processor: some worker's own; empty: workers have none
   std::unique_ptr<observe::GraphRecorder> graph_recorder_;  // null: nobody wants the graph
   std::unique_ptr<SchedulingPolicy> policy_;
   std::unique_ptr<VirtualTime> virtual_time_;  // null: tasks run live

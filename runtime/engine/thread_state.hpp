@@ -124,6 +124,7 @@ struct alignas(128) ThreadState {
   std::unique_ptr<Recorder> recorder;
   Seconds inner;  ///< Of the body under way: what bodies took that ran inside of it. Kept for the graph recorder alone.
   Grain grain;
+  Seconds went_home{-1.0};           ///< When it was last moved to its own processor.
   graph::RecordCache cache;
   std::vector<PrivateLoan> loans;
   std::vector<TaskId> predecessors;  ///< Of the task that is being submitted, for a policy that looks ahead.

@@ -160,6 +160,11 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
     self.context.worker = WorkerId(0);
   }
   policy_->start(self.view);
+  for (const Worker& worker : machine_.workers) {
+    if (worker.processor < 0 || worker.bound_to.empty()) continue;
+    homes_.resize(std::max(homes_.size(), static_cast<std::size_t>(worker.processor) + 1));
+    homes_[static_cast<std::size_t>(worker.processor)] = true;
+  }
   for (std::size_t i = 1; i < count; ++i)
     workers_.push_back(std::make_unique<ThreadState>(*this, WorkerId(static_cast<std::uint32_t>(i)), true, seed_of(config_.seed, i)));
   try {
@@ -201,6 +206,20 @@ void TaskEngine::write_recorded_graph() noexcept {
     config_.report(message);
   else
     report_to_standard_error(message);
+}
+
+/// Threads are bound to caches, and the application's not at all: the system may put two of them on one processor while
+/// another one idles, for many of its time slices. Who is on another worker's processor goes to his own.
+void TaskEngine::go_home(ThreadState& self) noexcept {
+  if (homes_.empty() || !self.context.worker.valid()) return;
+  const int here = driver_->processor(), home = machine_.workers[self.context.worker.index()].processor;
+  if (here == home || here < 0 || static_cast<std::size_t>(here) >= homes_.size() || !homes_[static_cast<std::size_t>(here)]) return;
+  // Not again at once: somebody else's threads may be what the system has made way for.
+  constexpr Seconds kBetween(0.005);
+  const Seconds now = driver_->now();
+  if (now - self.went_home < kBetween) return;
+  self.went_home = now;
+  driver_->move_to(home);
 }
 
 void TaskEngine::stop_threads() noexcept {

@@ -222,12 +222,16 @@ void TaskEngine::cancel(const Task& task) {
 void TaskEngine::worker_main(ThreadState& self) {
   thread_cache = {serial_, &self};
   driver_->attach(machine_.workers[self.context.worker.index()]);
+  go_home(self);
   auto stop = [&] { return stopping_.load(std::memory_order_acquire); };
   unsigned run = 0;  // tasks since the last hold
   const auto work = [&] {
     while (!stop()) {
       TaskHeader* task = find_work(self);
-      if (task == nullptr) task = search(self, false, stop);
+      if (task == nullptr) {
+        task = search(self, false, stop);
+        go_home(self);  // who has slept may wake up anywhere
+      }
       while (task != nullptr) {
         task = execute(self, task);
         if (self.deferred != nullptr) [[unlikely]] complete_deferred(self);
@@ -235,6 +239,7 @@ void TaskEngine::worker_main(ThreadState& self) {
         if (self.replay_done != 0 || ++run % Grain::kTasksBetween != 0) continue;
         if (task != nullptr && self.grain.tiny()) hand_to_policy(self, std::exchange(task, nullptr));
         hold_off(self);
+        go_home(self);
       }
     }
   };

@@ -1,6 +1,9 @@
 // Several threads submit to one Runtime, and several Runtimes live in one process.
 #include <atomic>
 #include <memory>
+#include <sched.h>
+
+#include <mitra/driver.hpp>
 #include <mitra/mitra.hpp>
 #include <thread>
 #include <vector>
@@ -188,4 +191,36 @@ TEST_CASE("a thread's Runtime may end in another thread") {
   for (int i = 0; i < 100; ++i) rt->submit("count", [&] { ++ran; });
   std::thread([moved = std::move(rt)]() mutable { moved.reset(); }).join();
   CHECK(ran == 100);
+}
+
+TEST_CASE("a thread that is moved to a processor may still run where it could") {
+  const std::unique_ptr<Driver> driver = make_cpu_driver();
+  cpu_set_t before, after;
+  REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
+  int moved = 0;
+  for (int processor = 0; processor < CPU_SETSIZE && moved < 8; ++processor) {
+    if (!CPU_ISSET(static_cast<std::size_t>(processor), &before)) continue;
+    driver->move_to(processor);
+    ++moved;
+    // The system may move it on at once, if somebody else is there: not on each of many attempts.
+    bool there = false;
+    for (int attempt = 0; attempt < 100 && !there; ++attempt) {
+      driver->move_to(processor);
+      there = driver->processor() == processor;
+    }
+    CHECK(there);
+    REQUIRE(sched_getaffinity(0, sizeof after, &after) == 0);
+    CHECK(CPU_EQUAL(&before, &after));
+  }
+  // Where it may not run, it is not moved to.
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  const int here = driver->processor();
+  CPU_SET(static_cast<std::size_t>(here), &one);
+  REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+  for (int processor = 0; processor < 4; ++processor) driver->move_to(processor);
+  CHECK(driver->processor() == here);
+  REQUIRE(sched_getaffinity(0, sizeof after, &after) == 0);
+  CHECK(CPU_EQUAL(&one, &after));
+  sched_setaffinity(0, sizeof before, &before);
 }

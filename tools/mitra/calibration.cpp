@@ -43,15 +43,18 @@ struct Family {
 std::vector<Family> families(bool quick) {
   std::vector<Family> all;
   const auto text = [](std::size_t number) { return fmt::format("{}", number); };
+  // Matrices that fill no cache: a task finds its data where it finds them in a large run, in memory.
+  const auto order = [](std::size_t tile, std::size_t least, std::size_t rows) { return std::max(least / tile, rows) * tile; };
   for (const char* precision : {"double", "float"}) {
     Family cholesky{fmt::format("cholesky {}", precision), {"potrf", "trsm", "syrk", "gemm", "fill_positive_definite"}, {}};
     Family gemm{fmt::format("gemm {}", precision), {"gemm", "fill_random"}, {}};
     for (const std::size_t tile : {32U, 64U, 96U, 128U, 192U, 256U, 384U, 512U, 768U, 1024U}) {
       if (quick && tile > 256) continue;
-      // Eight tiles a row: 8 potrf, 28 trsm, 28 syrk, 56 gemm.
-      const double cube = static_cast<double>(tile) * static_cast<double>(tile) * static_cast<double>(tile);
-      cholesky.steps.push_back({"cholesky", {{"n", text(8 * tile)}, {"tile", text(tile)}, {"precision", precision}}, cube});
-      gemm.steps.push_back({"gemm", {{"n", text(3 * tile)}, {"tile", text(tile)}, {"precision", precision}}, cube});
+      const auto cost = [&](std::size_t n) { return std::pow(static_cast<double>(n), 3.0); };
+      // At least eight tiles a row: 8 potrf, 28 trsm, 28 syrk, 56 gemm.
+      const std::size_t n = order(tile, quick ? 1536 : 4096, 8), m = order(tile, quick ? 768 : 2048, 3);
+      cholesky.steps.push_back({"cholesky", {{"n", text(n)}, {"tile", text(tile)}, {"precision", precision}}, cost(n)});
+      gemm.steps.push_back({"gemm", {{"n", text(m)}, {"tile", text(tile)}, {"precision", precision}}, cost(m)});
     }
     all.push_back(std::move(cholesky));
     all.push_back(std::move(gemm));
@@ -59,8 +62,8 @@ std::vector<Family> families(bool quick) {
   Family stencil{"stencil", {"relax", "heat"}, {}};
   for (const std::size_t tile : {64U, 128U, 256U, 512U, 1024U}) {
     if (quick && tile > 512) continue;
-    stencil.steps.push_back({"stencil", {{"n", text(4 * tile)}, {"tile", text(tile)}, {"steps", "10"}},
-                             static_cast<double>(tile * tile)});
+    const std::size_t n = order(tile, quick ? 1024 : 4096, 4);
+    stencil.steps.push_back({"stencil", {{"n", text(n)}, {"tile", text(tile)}, {"steps", "10"}}, static_cast<double>(n * n)});
   }
   all.push_back(std::move(stencil));
   // Patterns whose tasks have other numbers of inputs.
