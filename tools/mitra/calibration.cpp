@@ -72,7 +72,7 @@ std::vector<Family> families(bool quick) {
     for (const std::size_t iterations : {1U, 16U, 64U, 256U, 1024U, 4096U, 16384U, 65536U}) {
       if (quick && iterations > 16384) continue;
       bench.steps.push_back({pattern,
-                             {{"width", "16"}, {"steps", "12"}, {"kernel", "compute"}, {"iterations", text(iterations)}},
+                             {{"width", "16"}, {"steps", iterations > 4096 ? "12" : "120"}, {"kernel", "compute"}, {"iterations", text(iterations)}},
                              static_cast<double>(iterations)});
     }
     all.push_back(std::move(bench));
@@ -179,14 +179,17 @@ void Calibration::measure_kernels(Seconds budget) {
   config.policy = [this] { return std::make_unique<MeasuringPolicy>(notes_); };
   Runtime rt(config);
 
-  // One size of every family, then the next size of every family: what time is left to, all have their part of.
+  // One size of every family, then the next size of every family: what time is left to, all have their part of. And all of
+  // it again: the machine may have been slower for some seconds, and for one size.
   const Seconds start = now();
+  constexpr int kRounds = 3;
   std::map<std::string, std::pair<double, double>> last;  // by family: cost and seconds of its last step
   std::set<std::string> ended;
   std::size_t most = 0;
   for (const Family& family : all) most = std::max(most, family.steps.size());
-  for (std::size_t size = 0; size < most; ++size)
+  for (std::size_t i = 0; i < most * (options_.quick ? 1 : kRounds); ++i)
     for (const Family& family : all) {
+      const std::size_t size = i % most;
       if (size >= family.steps.size() || ended.contains(family.name)) continue;
       const Step& step = family.steps[size];
       const Seconds begun = now(), used = begun - start;
@@ -194,6 +197,7 @@ void Calibration::measure_kernels(Seconds budget) {
       const double expected = cost > 0.0 ? seconds * step.cost / cost : 0.0;
       if (used.value + expected > budget.value) {
         ended.insert(family.name);
+        if (i >= most) continue;  // measured before
         std::string sizes;
         for (const auto& parameter : step.parameters) sizes += (sizes.empty() ? "" : " ") + parameter.second;
         remarks_.push_back(fmt::format("{}: sizes from {} on were left out, they would take {} and more", family.name,
