@@ -99,7 +99,11 @@ class Lookahead final : public SchedulingPolicy {
     return task;
   }
 
-  void finished(TaskRef task, const Measured&, SchedulerView&) override {
+  void finished(TaskRef task, const Measured&, SchedulerView&) override { forget(task); }
+  void cancelled(TaskRef task, SchedulerView&) override { forget(task); }
+
+ private:
+  void forget(TaskRef task) {
     if (Known* known = known_.find(task.id())) {
       no_longer_ahead(*known);
       if (known->row != kNoRow) rows_[known->row].tasks -= 1.0;
@@ -107,7 +111,6 @@ class Lookahead final : public SchedulingPolicy {
     known_.erase(task.id());
   }
 
- private:
   struct Known {
     double seconds = 0.0;  // the shortest
     double after = 0.0;    // s, the longest path behind it

@@ -115,12 +115,20 @@ class Mitra final : public SchedulingPolicy {
 
   void finished(TaskRef task, const Measured& measured, SchedulerView& view) override {
     if (current_->watches_completions()) current_->finished(task, measured, view);
+    one_less();
+  }
+  void cancelled(TaskRef task, SchedulerView& view) override {
+    if (!decided_) decide(view);
+    if (current_->watches_submissions()) current_->cancelled(task, view);
+    one_less();
+  }
+
+ private:
+  void one_less() {
     if (open_ > 0) --open_;
     // Tasks that were not submitted one by one, such as those of replays, are in nobody's count: they may be held still.
     if (open_ == 0 && held_ == 0) decided_ = false;
   }
-
- private:
   struct Candidate {
     std::string name;
     double thinks;  // s, beside what every rehearsal takes

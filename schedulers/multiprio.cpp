@@ -141,6 +141,7 @@ class MultiPrio final : public SchedulingPolicy {
   }
 
   bool watches_submissions() const override { return true; }
+  void cancelled(TaskRef task, SchedulerView&) override { out_degree_.erase(task.id()); }
 
  private:
   static constexpr double kNever = std::numeric_limits<double>::infinity();

@@ -97,7 +97,8 @@ class GraphWorkload final : public Workload {
   }
   Work work(std::uint32_t number) const {
     const GraphTask& task = graph_.tasks[number];
-    return {.flops = task.flops, .bytes = task.bytes, .seconds = task.seconds * time_scale_};
+    return {.flops = task.flops, .bytes = task.bytes, .seconds = task.seconds * time_scale_,
+            .gpu_seconds = task.gpu_seconds * time_scale_};
   }
 
  private:

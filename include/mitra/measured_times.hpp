@@ -51,7 +51,7 @@ struct TimingRecord {
 
 /// What the measurements of one key say.
 struct TimingSummary {
-  Seconds seconds;          ///< Median.
+  Seconds seconds;          ///< The mean of those within three deviations of the median.
   double spread = 0.0;      ///< Relative: 1.4826 times the median absolute deviation, over the median.
   std::uint64_t count = 0;  ///< Measurements behind it.
 };

@@ -63,6 +63,13 @@ class PlannedPolicy : public SchedulingPolicy {
     offer(task.id(), *entry, view);
   }
 
+  void cancelled(TaskRef task, SchedulerView&) override {
+    Entry* entry = entries_.find(task.id());
+    if (entry == nullptr || entry->task) return;  // it has been ready: whoever gets it will see
+    if (entry->state == State::seen) entry->cancelled = true;
+    if (entry->state == State::planned) drop(task.id(), *entry);
+  }
+
   TaskRef next(WorkerId worker, SchedulerView& view) override {
     if (graph_.size() != 0) make_plan(view);
     const TaskRef task = choose(worker, view);
@@ -91,6 +98,7 @@ class PlannedPolicy : public SchedulingPolicy {
     std::uint32_t number = 0;  // in the graph to plan
     WorkerId worker;
     State state = State::seen;
+    bool cancelled = false;  // before it was planned
   };
   struct Turn {
     double start = 0.0;
@@ -163,6 +171,8 @@ class PlannedPolicy : public SchedulingPolicy {
       workers_[entry.worker.index()].plan.push({where.start, graph_.id(t)});
     }
     planned_ += graph_.size();
+    for (std::size_t t = 0; t < graph_.size(); ++t)
+      if (Entry& entry = entries_[graph_.id(t)]; entry.cancelled) drop(graph_.id(t), entry);
     graph_.clear(false);
     for (const TaskId id : unplanned_) offer(id, *entries_.find(id), view);
     unplanned_.clear();
@@ -283,10 +293,14 @@ class PlannedPolicy : public SchedulingPolicy {
     OfPlace& waiting = waiting_[place];
     waiting.ready.erase({entry.start, id});
     waiting.ready_seconds = waiting.ready.empty() ? 0.0 : waiting.ready_seconds - share(entry, place);
+    drop(id, entry);
+    return std::exchange(entry.task, TaskRef());
+  }
+  /// It is no longer part of what is planned; its planned end stays known for a while.
+  void drop(TaskId id, Entry& entry) {
     entry.state = State::given;
     --planned_;
     given_.push_back(id);
-    return std::exchange(entry.task, TaskRef());
   }
 
   TaskRef take_unknown(WorkerKind kind) {

@@ -115,6 +115,9 @@ class SchedulingPolicy {
   virtual std::size_t victim(NodeId /*node*/, std::span<const AccessRef> /*candidates*/, SchedulerView&) { return 0; }
   /// `task` has run. Called only if watches_completions(); the task is still valid.
   virtual void finished(TaskRef /*task*/, const Measured&, SchedulerView&) {}
+  /// `task` was submitted, and will not run: it was cancelled, or a task that it follows failed. Perhaps it has never been
+  /// ready. Called only if watches_submissions(); the task is still valid.
+  virtual void cancelled(TaskRef /*task*/, SchedulerView&) {}
 
   /// May the engine run `successor`, which `worker` has just made ready, next on this worker, without ready() and next()?
   /// The short way for policies that would do just that.

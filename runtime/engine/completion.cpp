@@ -73,8 +73,10 @@ TaskHeader* TaskEngine::execute(ThreadState& self, TaskHeader* task) {
   if (task->traits & detail::kRecorded) return execute_nodes(self, task);
   if (self.replay_done != 0) [[unlikely]] flush_replay(self);  // somebody may be waiting for the replay's end
   // Relaxed: a cancellation that comes now comes too late, and may as well be missed.
-  if (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) [[unlikely]]
+  if (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) [[unlikely]] {
+    tell_cancelled(self, *task);
     return finish(self, task, true);
+  }
   TaskHeader* const below = self.context.task;
   self.context.task = task;
   const bool observed = config_.watchdog > Seconds(0.0);
@@ -273,6 +275,7 @@ void TaskEngine::complete_deferred(ThreadState& self) {
   while (self.deferred != nullptr) {
     TaskHeader* task = std::exchange(self.deferred, static_cast<TaskHeader*>(self.deferred->link));
     const bool poisoned = (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
+    if (poisoned) tell_cancelled(self, *task);
     if (TaskHeader* next = complete(self, task, poisoned)) hand_to_policy(self, next);
   }
 }

@@ -160,6 +160,7 @@ void TaskEngine::pass_time_until(ThreadState& self, Predicate&& done) {
       waited = 0;
       continue;
     }
+    if (done()) return;  // cancelled tasks end without an event
     // Nothing happens by itself any more; another thread of the application may be about to submit something.
     constexpr unsigned kPatience = 1000;  // looks, of a millisecond each
     if (external_list_.load(std::memory_order_acquire)->next_external == nullptr || ++waited == kPatience) throw_standstill();

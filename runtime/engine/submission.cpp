@@ -202,6 +202,14 @@ void TaskEngine::tell_policy(ThreadState& self, TaskHeader& task) {
   policy_->submitted(TaskRef(&task), self.view);
 }
 
+/// To the policy that was told of it, the body will not run.
+void TaskEngine::tell_cancelled(ThreadState& self, TaskHeader& task) {
+  if (!policy_watches_submissions_ || (task.traits & (detail::kRecorded | detail::kSignal | detail::kReplay))) return;
+  if (policy_concurrent_ || virtual_time_ != nullptr) return policy_->cancelled(TaskRef(&task), self.view);
+  detail::SpinGuard policy_guard(policy_lock_);
+  policy_->cancelled(TaskRef(&task), self.view);
+}
+
 Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras) {
   const auto virtual_lock = lock_virtual_time();
   TaskHeader* const parent = task.parent;

@@ -120,6 +120,7 @@ class TaskEngine final : public Engine {
   void make_ready(ThreadState& self, TaskHeader* task);
   /// Tells a policy that looks ahead of a task. @pre self.predecessors are its own
   void tell_policy(ThreadState& self, TaskHeader& task);
+  void tell_cancelled(ThreadState& self, TaskHeader& task);
   bool runs_next(ThreadState& self, TaskHeader* successor) {
     if (policy_concurrent_) return policy_->runs_next(TaskRef(successor), self.context.worker);
     detail::SpinGuard guard(policy_lock_);

@@ -141,10 +141,10 @@ std::optional<Prediction> MachineModel::interpolated(const TaskFootprint& task, 
 std::optional<Prediction> MachineModel::from_work(const TaskFootprint& task, ClassId worker_class) const {
   const WorkerClassDescription& c = description_.classes[worker_class.index()];
   if (!task.work.known) return std::nullopt;
-  if (task.work.seconds > 0.0) {
-    if (c.kind == WorkerKind::cpu)
-      return complete({Seconds(task.work.seconds), {}, 0.0, "stated"}, task, worker_class);
-    // A time on a core is no time on a GPU; flops and bytes are.
+  const double stated = c.kind == WorkerKind::cpu ? task.work.seconds : task.work.gpu_seconds;
+  if (stated > 0.0) return complete({Seconds(stated), {}, 0.0, "stated"}, task, worker_class);
+  if (task.work.seconds > 0.0 || task.work.gpu_seconds > 0.0) {
+    // A time on a core is no time on a GPU, nor the other way round; flops and bytes are for both.
     if (task.work.flops <= 0.0 && task.work.bytes <= 0.0) return std::nullopt;
   }
 

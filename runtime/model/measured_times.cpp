@@ -101,7 +101,11 @@ std::optional<TimingSummary> summarise(const TimingRecord& record) {
   for (double& value : values) value = std::abs(value - middle);
   // 1.4826: for normally distributed values it makes the median absolute deviation the standard deviation.
   const double deviation = 1.4826 * median(values);
-  return TimingSummary{Seconds(middle), middle > 0.0 ? deviation / middle : 0.0, record.count};
+  // Makespans are sums: the mean. But of what belongs together: nobody expects an outlier a second time.
+  double sum = 0.0, kept = 0.0;
+  for (const double value : record.samples)
+    if (std::abs(value - middle) <= 3.0 * deviation) sum += value, kept += 1.0;
+  return TimingSummary{Seconds(sum / kept), middle > 0.0 ? deviation / middle : 0.0, record.count};
 }
 
 TimingKey timing_key(const TaskFootprint& task, std::string_view worker_class, std::string_view power_state) {

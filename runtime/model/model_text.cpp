@@ -180,7 +180,7 @@ std::string write_models(const ModelSet& set) {
     text += fmt::format("count = {}\n", record.count);
     if (record.samples.size() >= kLeastSamples) {
       const TimingSummary summary = *summarise(record);
-      text += fmt::format("# median {:.6g} s, spread {:.3g}\n", summary.seconds.value, summary.spread);
+      text += fmt::format("# mean without outliers {:.6g} s, spread {:.3g}\n", summary.seconds.value, summary.spread);
     }
     text += fmt::format("samples_s = [{}]\n", fmt::join(record.samples, ", "));
     if (record.imported)

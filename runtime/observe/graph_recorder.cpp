@@ -48,6 +48,7 @@ void GraphRecorder::describe(detail::TaskHeader& task, Entry& entry) {
   entry.task.flops = work.flops;
   entry.task.bytes = work.bytes;
   entry.task.seconds = work.seconds;  // until it is measured
+  entry.task.gpu_seconds = work.gpu_seconds;
   std::scoped_lock lock(mutex_);
   for (std::size_t i = 0; i < ref.access_count(); ++i)
     entry.task.accesses.push_back({numbers_.at(ref.access(i).header()), ref.access(i).mode()});

@@ -1,6 +1,9 @@
 // Cancelling tasks: what no longer runs, what still does, and what the Runtime says of it.
 #include <atomic>
 #include <mitra/mitra.hpp>
+#include <mitra/registry.hpp>
+#include <mitra/scheduling_policy.hpp>
+#include <set>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -192,4 +195,60 @@ TEST_CASE("tasks are cancelled while workers take them") {
   CHECK_NOTHROW(rt.wait());
   CHECK(ran >= expected_at_least);
   CHECK(ran + cancelled == 2000);
+}
+
+TEST_CASE("a policy that looks ahead hears of each task that it ran, or that it will not run") {
+  struct Books {
+    std::set<std::uint64_t> open;
+    int cancelled = 0, wrong = 0;
+  };
+  struct Watching final : SchedulingPolicy {
+    explicit Watching(Books& b) : books(b) {}
+    void start(SchedulerView& view) override { policy->start(view); }
+    void submitted(TaskRef task, SchedulerView&) override { books.wrong += books.open.insert(task.id().value).second ? 0 : 1; }
+    void ready(TaskRef task, SchedulerView& view) override { policy->ready(task, view); }
+    TaskRef next(WorkerId worker, SchedulerView& view) override { return policy->next(worker, view); }
+    void finished(TaskRef task, const Measured&, SchedulerView&) override { books.wrong += books.open.erase(task.id().value) == 1 ? 0 : 1; }
+    void cancelled(TaskRef task, SchedulerView&) override {
+      ++books.cancelled;
+      books.wrong += books.open.erase(task.id().value) == 1 ? 0 : 1;
+    }
+    bool watches_submissions() const override { return true; }
+    bool watches_completions() const override { return true; }
+    std::unique_ptr<SchedulingPolicy> policy = make_scheduler("eager");
+    Books& books;
+  };
+  for (const bool simulated : {false, true}) {
+    INFO((simulated ? "in virtual time" : "live"));
+    Books books;
+    Config config = with_workers(simulated ? 0 : 2);
+    config.policy = [&] { return std::make_unique<Watching>(books); };
+    if (simulated) {
+      config.backend = "sim";
+      config.machine = "mirage";
+      config.execute = true;
+      config.unknown = Seconds(0.001);
+    }
+    {
+      Runtime rt(config);
+      int number = 0;
+      long sum = 0;
+      auto n = rt.data(number, "n");
+      auto s = rt.data(sum, "s");
+      for (int round = 0; round < 20; ++round) {
+        const Task first = rt.submit("first", [](int& v) { ++v; }, n.readwrite());
+        rt.submit("fails", [round](int&) { if (round % 3 == 0) throw std::runtime_error("no"); }, n.readwrite());
+        for (int i = 0; i < 4; ++i) rt.submit("add", [](const int&, long& v) { ++v; }, n.read(), s.reduce(Sum{}));
+        rt.submit("after", [](int& v, const long&) { ++v; }, n.readwrite(), s.read());
+        if (round % 3 == 1) first.cancel();
+        try {
+          rt.wait();
+        } catch (const TaskError&) {
+        }
+      }
+    }
+    CHECK(books.open.empty());
+    CHECK(books.cancelled > 20);
+    CHECK(books.wrong == 0);
+  }
 }

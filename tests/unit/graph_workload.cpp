@@ -113,6 +113,11 @@ TEST_CASE("tasks of a graph run on simulated GPUs where a model knows what they 
   CHECK(gpu_tasks(graph) > 30);
   for (GraphTask& task : graph.tasks) task.flops = 0;
   CHECK(gpu_tasks(graph) == 0);
+  for (GraphTask& task : graph.tasks) task.gpu_seconds = 0.01;  // ten times as fast there
+  CHECK(gpu_tasks(graph) > 30);
+  for (GraphTask& task : graph.tasks) task.seconds = 0;  // on GPUs alone
+  CHECK(gpu_tasks(graph) == 60);
+  for (GraphTask& task : graph.tasks) task.gpu_seconds = 0;
   // A name alone, of which the machine file has a measured kernel.
   for (GraphTask& task : graph.tasks) task.seconds = 0, task.name = "gemm";
   CHECK(gpu_tasks(graph) > 30);

@@ -23,6 +23,7 @@ struct WorkAmount {
   double bytes = 0.0;    ///< Read and written in memory.
   double seconds = 0.0;  ///< A fixed time on any core, in place of the two above: waiting, or a recorded duration.
   bool known = false;
+  double gpu_seconds = 0.0;  ///< As `seconds`, on any GPU.
 };
 
 /// What is the same for all tasks made by one call of submit in the program: code, not data.

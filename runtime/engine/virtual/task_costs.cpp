@@ -48,6 +48,7 @@ std::uint32_t TaskCosts::row_of(detail::TaskHeader& task) {
   if (work.known) {
     hash = joined(hash, std::bit_cast<std::uint64_t>(work.flops));
     hash = joined(hash, std::bit_cast<std::uint64_t>(work.bytes) ^ std::bit_cast<std::uint64_t>(work.seconds) * 3);
+    hash = joined(hash, std::bit_cast<std::uint64_t>(work.gpu_seconds));
   }
   hash |= 1;
   if (hash == last_hash_) return last_row_;

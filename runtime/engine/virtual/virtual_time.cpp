@@ -354,6 +354,7 @@ void VirtualTime::start(ThreadState& self, std::uint32_t number) {
       free_slot(number);
       --worker.held;
       const Acting acting(self, context_of(id, nullptr));
+      engine_.tell_cancelled(self, *task);
       if (TaskHeader* next = engine_.finish(self, task, true)) engine_.hand_to_policy(self, next);
       engine_.complete_deferred(self);
       woken_.push_back(id);
