@@ -57,7 +57,7 @@ void SimulatedCholesky::check(const char* option, const std::vector<std::uint64_
 }
 
 workloads::WorkloadResult SimulatedCholesky::run(Runtime& rt) const {
-  workloads::WorkloadResult result = workloads::run(rt, "cholesky", {{"n", std::to_string(tiles * tile)}, {"tile", std::to_string(tile)}});
+  workloads::WorkloadResult result = workloads::run(rt, "cholesky", {{"n", std::to_string(tiles * tile())}, {"tile", std::to_string(tile())}});
   if (result.verified == false) throw Error("cholesky: " + (result.remarks.empty() ? "not verified" : result.remarks.front()));
   return result;
 }

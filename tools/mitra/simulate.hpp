@@ -21,8 +21,10 @@ RunRecord run_once(const WorkloadChoice& workload, const Config& config, const s
 
 /// A Cholesky factorisation in double precision of so many rows of tiles, in virtual time: what the benchmarks simulate.
 struct SimulatedCholesky {
-  std::uint64_t tiles = 0, tile = 2048;
+  std::uint64_t tiles = 0;
 
+  /// Of one order up to 100 rows; from there on, the matrix stays as large as it is: memories hold it.
+  std::uint64_t tile() const { return tiles <= 100 ? 2048 : 204'800 / tiles; }
   std::uint64_t tasks() const { return tiles * (tiles + 1) * (tiles + 2) / 6; }
   /// @throws ConfigError unless the numbers of rows are 1 to 500. @param option  For the message.
   static void check(const char* option, const std::vector<std::uint64_t>& tiles);
