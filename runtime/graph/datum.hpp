@@ -83,11 +83,12 @@ class alignas(64) DependencyState {
  private:
   static constexpr std::uint32_t kInline = 4;
   void grow() {
-    auto* larger = new Member[2 * capacity_];
+    const std::uint32_t capacity = capacity_ + capacity_ / 2;  // a long simulation's lists are a fifth of its memory
+    auto* larger = new Member[capacity];
     for (std::uint32_t i = 0; i < count; ++i) larger[i] = members_[i];
     if (members_ != inline_) delete[] members_;
     members_ = larger;
-    capacity_ *= 2;
+    capacity_ = capacity;
   }
 
   Member* members_ = inline_;

@@ -8,6 +8,16 @@
 
 namespace mitra::graph {
 
+namespace {
+
+/// As reserve(), which takes just as much as it is asked for, and so copies everything at each call.
+template <class T>
+void make_room(std::vector<T>& values, std::size_t count) {
+  if (values.capacity() < count) values.reserve(std::max(count, values.capacity() + values.capacity() / 2));
+}
+
+}  // namespace
+
 RecordPool::~RecordPool() {
   for (std::byte* chunk : chunks_) ::operator delete(chunk, std::align_val_t(kChunkBytes));
   for (OverflowBlock* block : overflow_) delete block;
@@ -16,7 +26,7 @@ RecordPool::~RecordPool() {
 OverflowBlock* RecordPool::take_overflow() {
   std::scoped_lock lock(mutex_);
   if (free_overflow_ == nullptr) {
-    overflow_.reserve(overflow_.size() + 1);
+    make_room(overflow_, overflow_.size() + 1);
     free_overflow_ = new OverflowBlock{};
     overflow_.push_back(free_overflow_);
   }
@@ -39,8 +49,8 @@ std::size_t RecordPool::bytes() const {
 void RecordPool::refill(RecordCache& cache) {
   std::scoped_lock lock(mutex_);
   if (free_.empty()) {
-    chunks_.reserve(chunks_.size() + 1);
-    free_.reserve((chunks_.size() + 1) * kRecordsPerChunk);  // spill() then never allocates
+    make_room(chunks_, chunks_.size() + 1);
+    make_room(free_, (chunks_.size() + 1) * kRecordsPerChunk);  // spill() then never allocates
     auto* chunk = static_cast<std::byte*>(::operator new(kChunkBytes, std::align_val_t(kChunkBytes)));
     chunks_.push_back(chunk);
     MITRA_CHECK(reinterpret_cast<std::uint64_t>(chunk) >> 48 == 0, "an address has more than 48 bits");

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include <mitra/machine_description.hpp>
@@ -62,7 +63,7 @@ class RunBooks {
     double joules = 0.0;  // while tasks ran
   };
 
-  std::vector<PathEntry> path_{{0, 0}};
+  std::deque<PathEntry> path_{{0, 0}};  // long, and never copied as a whole
   double phase_end_ = 0.0;
   std::uint32_t phase_last_ = 0;
   double earlier_phases_ = 0.0;                 // lengths of their longest paths
