@@ -87,7 +87,7 @@ class Lookahead final : public SchedulingPolicy {
     TaskRef task;
     if (!here.queue.empty())
       task = take_own(here, view);
-    else if (task = take_unknown(here.kind); !task)
+    else if (task = unknown_.pop(here.kind); !task)
       task = take_over(here, here.ends[own.number], view);
     if (task) {
       if (const auto estimate = view.estimate(task, here.place.worker_class))
@@ -271,7 +271,7 @@ class Lookahead final : public SchedulingPolicy {
       best_seconds = seconds;
       best_start = start;
     }
-    if (best == nullptr) return unknown_[kind_set(task)].push(task);
+    if (best == nullptr) return unknown_.push(task);
     best->queue.push({task, rank, best_seconds});
     if (known != nullptr && known->fastest != best->place.worker_class) no_longer_ahead(*known);
     if (places_.size() > 1 && best_start > now) view.prefetch(task, best->place.node);
@@ -354,14 +354,6 @@ class Lookahead final : public SchedulingPolicy {
     return victim == nullptr ? TaskRef() : victim->queue.pop_last().task;
   }
 
-  TaskRef take_unknown(WorkerKind kind) {
-    TaskHeap* best = nullptr;
-    for (std::size_t set = 1; set < kKindSets; ++set)
-      if (includes(set, kind) && !unknown_[set].empty() && (best == nullptr || ByPriority{}(best->top(), unknown_[set].top())))
-        best = &unknown_[set];
-    return best == nullptr ? TaskRef() : best->pop();
-  }
-
   double contention_;
   const std::size_t window_;
   const double tolerance_, beta_, foresight_, busy_, price_, gate_, misfit_;
@@ -378,7 +370,7 @@ class Lookahead final : public SchedulingPolicy {
   double area_ = 0.0;    // s: when both classes end together, if nothing but the work counts
   double weight_ = 0.0;  // of a misfit
   std::vector<WorkByRank> ahead_;            // by class: of tasks that are fastest there and have not been done
-  std::array<TaskHeap, kKindSets> unknown_;  // tasks that no model knows
+  TasksByKinds unknown_;  // tasks that no model knows
 };
 
 }  // namespace

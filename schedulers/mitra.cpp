@@ -167,9 +167,9 @@ class Mitra final : public SchedulingPolicy {
     early_now_.clear();
   }
 
-  /// What a graph is recognised by: the times of its tasks, their edges, and how far the data are from where they were.
+  /// What a graph is recognised by, and how long it takes at least.
   struct Look {
-    std::uint64_t hash = 0;
+    std::uint64_t hash = 0;  // of the times of its tasks, and their edges
     double least = 0.0;  // s: no schedule is shorter, as far as the models are right
   };
   /// @returns Nothing if a task is unknown.

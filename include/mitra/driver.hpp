@@ -19,7 +19,8 @@ class Driver {
   virtual bool attach(const Worker& worker) noexcept = 0;
   /// @returns The processor that the calling thread is on, by the operating system's index; -1 if there is none.
   virtual int processor() const noexcept { return -1; }
-  /// Moves the calling thread to `processor`, if it may run there; where else it may run stays as it is.
+  /// Moves the calling thread to `processor`, of the same index, if it may run there; where else it may run stays as it is.
+  /// @thread  any, for itself. @cost  Three system calls: some microseconds.
   virtual void move_to(int processor) noexcept { static_cast<void>(processor); }
   /// @returns Memory of `node`, aligned to 64 bytes, or null when there is none left.
   virtual void* allocate(NodeId node, Bytes size) noexcept = 0;

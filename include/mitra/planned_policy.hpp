@@ -57,7 +57,7 @@ class PlannedPolicy : public SchedulingPolicy {
   void ready(TaskRef task, SchedulerView& view) override {
     Entry* entry = entries_.find(task.id());
     if (entry == nullptr || entry->state == State::given) entry = add(task, {}, view);
-    if (entry == nullptr) return unknown_[kind_set(task)].push(task);
+    if (entry == nullptr) return unknown_.push(task);
     entry->task = task;
     if (entry->state == State::seen) return unplanned_.push_back(task.id());
     offer(task.id(), *entry, view);
@@ -235,7 +235,7 @@ class PlannedPolicy : public SchedulingPolicy {
     if (!place.ready.empty() && is_due(place.ready.begin()->start, now)) return give(place.ready.begin()->id);
     while (!own.plan.empty() && !waits(own.plan.top())) own.plan.pop();
     if (!own.plan.empty() && entries_.find(own.plan.top().id)->task) return give(own.plan.top().id);
-    if (const TaskRef task = take_unknown(place.kind)) return task;
+    if (const TaskRef task = unknown_.pop(place.kind)) return task;
     if (planned_ == 0) return {};
     if (const TaskRef task = take_late(own.place, now, view)) return task;
     return somebody_runs(now, view) ? TaskRef() : take_anything(own.place, view);
@@ -303,14 +303,6 @@ class PlannedPolicy : public SchedulingPolicy {
     given_.push_back(id);
   }
 
-  TaskRef take_unknown(WorkerKind kind) {
-    TaskHeap* best = nullptr;
-    for (std::size_t set = 1; set < kKindSets; ++set)
-      if (includes(set, kind) && !unknown_[set].empty() && (best == nullptr || ByPriority{}(best->top(), unknown_[set].top())))
-        best = &unknown_[set];
-    return best == nullptr ? TaskRef() : best->pop();
-  }
-
   /// Clocks count in floating point: a billionth is no delay.
   static bool is_due(double start, double now) { return start <= now + 1e-9 * now; }
   bool waits(const Turn& turn) {
@@ -334,7 +326,7 @@ class PlannedPolicy : public SchedulingPolicy {
   std::vector<TaskId> unplanned_;   // ready already
   std::deque<TaskId> given_;
   std::size_t witness_ = 0;
-  std::array<TaskHeap, kKindSets> unknown_;  // tasks that no model knows
+  TasksByKinds unknown_;  // tasks that no model knows
 };
 
 }  // namespace mitra

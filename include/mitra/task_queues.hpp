@@ -73,6 +73,23 @@ inline constexpr std::size_t kKindSets = std::size_t{1} << kWorkerKinds;
 inline std::size_t kind_set(TaskRef task) { return task.header()->kinds; }
 inline bool includes(std::size_t set, WorkerKind kind) { return (set >> static_cast<unsigned>(kind) & 1U) != 0; }
 
+/// Tasks for whichever worker can run them, the most urgent first: what a policy does with tasks that no model knows.
+class TasksByKinds {
+ public:
+  void push(TaskRef task) { heaps_[kind_set(task)].push(task); }
+  /// @returns The most urgent that `kind` can run; empty if there is none.
+  TaskRef pop(WorkerKind kind) {
+    TaskHeap* best = nullptr;
+    for (std::size_t set = 1; set < kKindSets; ++set)
+      if (includes(set, kind) && !heaps_[set].empty() && (best == nullptr || ByPriority{}(best->top(), heaps_[set].top())))
+        best = &heaps_[set];
+    return best == nullptr ? TaskRef() : best->pop();
+  }
+
+ private:
+  std::array<TaskHeap, kKindSets> heaps_;
+};
+
 /// A TaskFifo for tasks that come from threads without a queue of their own. An empty one costs one load.
 class SharedFifo {
  public:

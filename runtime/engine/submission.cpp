@@ -204,6 +204,7 @@ void TaskEngine::tell_policy(ThreadState& self, TaskHeader& task) {
 
 /// To the policy that was told of it, the body will not run.
 void TaskEngine::tell_cancelled(ThreadState& self, TaskHeader& task) {
+  if (virtual_time_ != nullptr) virtual_time_->task_left();
   if (!policy_watches_submissions_ || (task.traits & (detail::kRecorded | detail::kSignal | detail::kReplay))) return;
   if (policy_concurrent_ || virtual_time_ != nullptr) return policy_->cancelled(TaskRef(&task), self.view);
   detail::SpinGuard policy_guard(policy_lock_);

@@ -148,7 +148,8 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
     // The whole program is submitted before time passes, unless a window was asked for.
     if (config_.window == 0) window_ = ~std::size_t{0} >> 1;
     pool_.keep_beside(sizeof(VirtualTask));
-    virtual_time_ = std::make_unique<VirtualTime>(*this, *description_, machine_, model != nullptr ? std::move(model) : make_model(*description_, config_),
+    if (model == nullptr) model = make_model(*description_, config_);
+    virtual_time_ = std::make_unique<VirtualTime>(*this, *description_, machine_, std::move(model),
                                                   static_cast<SimDriver&>(*driver_), *policy_, config_);
     policy_->start(find_thread_state().view);
     return;

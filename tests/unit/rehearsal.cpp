@@ -281,7 +281,7 @@ TEST_CASE("mitra rehearses each graph that comes, not the first one alone") {
   CHECK(two_graphs("mitra:think=1e6,candidates=eager+dmda") < 1.05 * good);
 }
 
-TEST_CASE("mitra goes on with other policies from graph to graph, and knows one that comes again") {
+TEST_CASE("mitra goes on with other policies from graph to graph, and a graph that comes again takes as long") {
   Config config;
   config.backend = "sim";
   config.machine = "mirage";

@@ -35,7 +35,7 @@ class Rehearsal {
       : description_(description), machine_(machine), config_(config), memory_(memory) {}
 
   void submitted(const detail::TaskHeader& task, const detail::SubmitExtras* extras);
-  /// A task runs: what is open is no longer all that was submitted.
+  /// A task runs, or will not run: what is open is no longer all that was submitted.
   void begun() { possible_ = false; }
   /// Nothing is open.
   void end_phase();

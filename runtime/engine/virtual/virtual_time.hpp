@@ -71,6 +71,10 @@ class VirtualTime final : private memory::MemoryClient {
   void follow(const VirtualTask& predecessor) {
     if (kept_ != nullptr && predecessor.path != 0) kept_->pending.push_back(predecessor.path - 1);
   }
+  /// A submitted task is over without having begun: its record is used again.
+  void task_left() {
+    if (rehearsal_ != nullptr) rehearsal_->begun();
+  }
   void keep_graph() { kept_ = std::make_unique<KeptGraph>(); }
 
   // --- scheduling ---
