@@ -1,6 +1,8 @@
 // The policy mitra in virtual time: against proven optima and other policies; and its building blocks.
 #include <algorithm>
 #include <mitra/ranked_queue.hpp>
+#include <mitra/registry.hpp>
+#include <mitra/scheduling_policy.hpp>
 #include <mitra/work_by_rank.hpp>
 #include <vector>
 
@@ -126,4 +128,24 @@ TEST_CASE("a ranked queue gives the most urgent task first, from its other end o
     CHECK(ranks.empty());
     CHECK(queue.work() == 0.0);
   }
+}
+
+TEST_CASE("the same seed gives every policy the same schedule, to the digest, and noise another one") {
+  for (const PolicyInfo* policy : schedulers())
+    for (const char* machine : {"mirage", "mi300a-node"}) {
+      INFO(policy->name << " on " << machine);
+      const auto digest = [&](double noise) {
+        Config config;
+        config.backend = "sim";
+        config.machine = machine;
+        config.scheduler = policy->name;
+        config.seed = 7;
+        config.noise = noise;
+        Runtime rt(config);
+        return workloads::run(rt, "cholesky", {{"n", "7680"}, {"tile", "960"}}).simulation->schedule_digest;
+      };
+      const auto first = digest(0.1);
+      for (int again = 0; again < 3; ++again) CHECK(digest(0.1) == first);
+      CHECK(digest(0.2) != first);
+    }
 }
