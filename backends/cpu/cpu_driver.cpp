@@ -4,27 +4,62 @@
 #include <sched.h>
 
 #include <chrono>
+#include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 #include <mitra/driver.hpp>
+
+#include "team_executor.hpp"
+#include "thread_limits.hpp"
 
 namespace mitra {
 
 namespace {
 
+/// The driver whose worker the calling thread is for good.
+thread_local constinit const void* attached_to = nullptr;
+
 class CpuDriver final : public Driver {
  public:
   std::string_view name() const override { return "cpu"; }
 
+  void start_teams(const Machine& machine) override {
+    libraries_ = cpu::ThreadLibraries::find();
+    workers_ = machine.workers;
+    executors_.resize(workers_.size());
+    for (const Worker& worker : workers_)
+      teams_.push_back({worker.cores, worker.l3_domain, worker.numa_domain, worker.bound_to});
+    for (const Worker& worker : workers_)
+      if (worker.cores > 1) executors_[worker.id.index()] = make_executor(teams_[worker.id.index()], libraries_);
+  }
+
+  void run_on_team(const Worker& worker, void (*body)(void*), void* argument) override {
+    const Team& team = teams_[worker.id.index()];
+    cpu::TeamExecutor* const executor = executors_[worker.id.index()].get();
+    /// Also when the body throws.
+    struct Scope {
+      explicit Scope(const cpu::CurrentTeam& now) { cpu::current_team() = now; }
+      ~Scope() { cpu::current_team() = before; }
+      Scope(const Scope&) = delete;
+      Scope& operator=(const Scope&) = delete;
+      const cpu::CurrentTeam before = cpu::current_team();
+    };
+    const Scope scope({&team, executor, &libraries_});
+    const cpu::ThreadLimit limit(&libraries_, team.size);
+    if (executor == nullptr) return body(argument);
+    // The application's thread is not bound, but for the time of such a body.
+    const cpu::Binding binding(attached_to == this ? std::span<const int>() : team.processors);
+    executor->enter(body, argument);
+  }
+
   bool attach(const Worker& worker) noexcept override {
+    attached_to = this;
     // What `top -H` and debuggers show.
     pthread_setname_np(pthread_self(), ("mitra-" + std::to_string(worker.id.value)).c_str());
     if (worker.bound_to.empty()) return true;
-    cpu_set_t mask;
-    CPU_ZERO(&mask);
-    for (int processor : worker.bound_to) CPU_SET(static_cast<std::size_t>(processor), &mask);
-    return sched_setaffinity(0, sizeof mask, &mask) == 0;
+    return cpu::bind_to(worker.bound_to);
   }
 
   int processor() const noexcept override { return sched_getcpu(); }
@@ -47,8 +82,20 @@ class CpuDriver final : public Driver {
   }
 
  private:
+  static std::unique_ptr<cpu::TeamExecutor> make_executor(const Team& team, const cpu::ThreadLibraries& libraries) {
+#ifdef MITRA_WITH_TBB
+    return cpu::make_tbb_executor(team, libraries);
+#else
+    return cpu::make_thread_executor(team, libraries);
+#endif
+  }
+
   static constexpr std::size_t kAlignment = 64;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  cpu::ThreadLibraries libraries_;
+  std::vector<Worker> workers_;
+  std::vector<Team> teams_;                                    // of each worker
+  std::vector<std::unique_ptr<cpu::TeamExecutor>> executors_;  // of each worker; null for single cores
 };
 
 }  // namespace

@@ -23,6 +23,27 @@ namespace detail {
 struct Unimplemented {};  ///< The slot of an implementation that a codelet does not have.
 struct Modelled {};       ///< The slot of one that does not exist, and that simulations take for granted.
 
+/// The slot of a CPU implementation that may use several cores.
+template <class F>
+struct Moldable {
+  [[no_unique_address]] F body;
+};
+/// What is in the slot of the CPU implementation.
+template <class Slot>
+struct CpuSlot {
+  using function = Slot;
+  static constexpr bool moldable = false;
+  template <class F> using with = F;
+  static const Slot& body(const Slot& slot) { return slot; }
+};
+template <class F>
+struct CpuSlot<Moldable<F>> {
+  using function = F;
+  static constexpr bool moldable = true;
+  template <class G> using with = Moldable<G>;
+  static const F& body(const Moldable<F>& slot) { return slot.body; }
+};
+
 template <class Cpu, class Hip, class Cost>
 struct CodeletState {
   std::string name;
@@ -35,7 +56,7 @@ struct CodeletState {
 
 }  // namespace detail
 
-/// Built by mitra::codelet(name).cpu(f).hip(g).cost(h), in any order.
+/// Built by mitra::codelet(name).cpu(f).hip(g).cost(h).moldable(), in any order.
 /// Bodies receive the views of the accesses and the values of the submission, in its order; tokens give no argument.
 template <class Cpu = detail::Unimplemented, class Hip = detail::Unimplemented, class Cost = detail::Unimplemented>
 class Codelet {
@@ -47,7 +68,14 @@ class Codelet {
   /// The implementation for a core: f(views and values...).
   template <class F>
   auto cpu(F f) const {
-    return Codelet<F, Hip, Cost>(state_->name, std::move(f), state_->hip, state_->cost);
+    using Slot = typename detail::CpuSlot<Cpu>::template with<F>;
+    return Codelet<Slot, Hip, Cost>(state_->name, Slot{std::move(f)}, state_->hip, state_->cost);
+  }
+  /// The CPU implementation may use several cores: where a worker is a team of cores, it finds them all at hand, through
+  /// mitra::team_for, oneTBB or OpenMP. @see mitra/team.hpp, Config::teams
+  auto moldable() const {
+    using Slot = detail::Moldable<typename detail::CpuSlot<Cpu>::function>;
+    return Codelet<Slot, Hip, Cost>(state_->name, Slot{detail::CpuSlot<Cpu>::body(state_->cpu)}, state_->hip, state_->cost);
   }
   /// The implementation for an AMD GPU: f(HipStream, views and values...); it enqueues work on the stream and returns.
   template <class F>

@@ -22,7 +22,10 @@ struct Config {
   std::string scheduler = "locality_ws";  ///< NAME[:key=value,...] of `mitra schedulers`, or FILE.so:NAME. Env: MITRA_SCHEDULER.
   /// Makes the policy, in place of `scheduler`: a class of the program itself, which needs no name.
   PolicyMaker policy;
-  unsigned workers = 0;       ///< Threads in all, the submitting one among them; 0: one a core. Env: MITRA_WORKERS.
+  unsigned workers = 0;       ///< Threads in all, the submitting one and those of teams among them; 0: one a core. Env: MITRA_WORKERS.
+  /// Workers of several cores, for moldable codelets: `l3`: each last-level cache is a team; `N`: as many teams of N cores as
+  /// there is room for; `KxN`: K of them; empty or `0`: none. The other cores are workers of one core. Env: MITRA_TEAMS.
+  std::string teams;
   std::size_t window = 0;     ///< Tasks in flight before submission helps to execute; 0: chosen by workers (`sim`: no limit). Env: MITRA_WINDOW.
   std::uint64_t seed = 1;     ///< Source of every random choice. Env: MITRA_SEED.
   bool bind = true;           ///< Bind workers to their last-level cache, unless they outnumber the processors. Env: MITRA_BIND=0|1.

@@ -22,6 +22,15 @@ class Driver {
   /// Moves the calling thread to `processor`, of the same index, if it may run there; where else it may run stays as it is.
   /// @thread  any, for itself. @cost  Three system calls: some microseconds.
   virtual void move_to(int processor) noexcept { static_cast<void>(processor); }
+  /// Makes ready those of the machine's workers that are teams. Called once, before every thread; @throws whatever stands in
+  /// the way of it.
+  virtual void start_teams(const Machine& machine) { static_cast<void>(machine); }
+  /// Calls body(argument) on the calling thread, with all cores of `worker` at hand, and lets its exceptions through.
+  /// @thread  The worker's own.
+  virtual void run_on_team(const Worker& worker, void (*body)(void*), void* argument) {
+    static_cast<void>(worker);
+    body(argument);
+  }
   /// @returns Memory of `node`, aligned to 64 bytes, or null when there is none left.
   virtual void* allocate(NodeId node, Bytes size) noexcept = 0;
   virtual void release(NodeId node, void* memory, Bytes size) noexcept = 0;

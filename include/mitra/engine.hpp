@@ -90,6 +90,8 @@ class Engine {
   virtual void rebind(detail::DataHeader* data, void* host) = 0;
   /// The address of a running task's access, for what TaskHeader and DataHeader do not answer themselves.
   virtual void* address(const detail::ExecutionContext& context, std::size_t access) = 0;
+  /// Runs the body of a moldable task: body(context), with all cores of the context's worker at hand. @see mitra/team.hpp
+  virtual void run_moldable(const detail::ExecutionContext& context, void (*body)(const detail::ExecutionContext&)) { body(context); }
 
   // --- Recorded graphs. ---
 

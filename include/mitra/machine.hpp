@@ -23,6 +23,7 @@ struct WorkerClass {
   NodeId node{0};                        ///< The memory node of its first worker; each has its own in Worker::node.
   std::vector<WorkerId> workers;         ///< In order of their identity.
   bool can_abort = false;                ///< A running task can be taken back. @see SchedulerView::take_back
+  unsigned cores = 1;                    ///< Of each of its workers; more than one: teams, for tasks that are moldable.
 };
 
 struct Worker {
@@ -33,7 +34,9 @@ struct Worker {
   int l3_domain = 0;    ///< Index of the last-level cache it shares.
   int numa_domain = 0;  ///< Index of the NUMA domain.
   int compute_node = 0; ///< Index of the compute node, on simulated machines of several.
-  std::vector<int> bound_to{};  ///< Processors that it may run on: those of its last-level cache; empty: not bound.
+  std::vector<int> bound_to{};  ///< Processors that it may run on: those of its last-level cache that belong to no team, or
+                                ///< those of the team that it is; empty: not bound.
+  unsigned cores = 1;   ///< More than one: a team. @see WorkerClass::cores
 };
 
 struct MemoryNode {

@@ -11,5 +11,6 @@
 #include <mitra/reduction.hpp>
 #include <mitra/runtime.hpp>
 #include <mitra/task.hpp>
+#include <mitra/team.hpp>
 #include <mitra/types.hpp>
 #include <mitra/view.hpp>

@@ -249,7 +249,7 @@ class Runtime {
     using State = detail::CodeletState<Cpu, Hip, Cost>;
     using Body = detail::CodeletBody<State>;
     static_assert(Body::has_cpu || Body::has_hip, "mitra: the codelet has no implementation: add .cpu(body) or .hip(body)");
-    if constexpr (Body::has_cpu) static_assert(detail::CheckBody<Cpu, Given>::run());
+    if constexpr (Body::has_cpu) static_assert(detail::CheckBody<typename detail::CpuSlot<Cpu>::function, Given>::run());
     if constexpr (Body::has_hip)
       static_assert(
           detail::CheckBody<Hip, typename detail::Concat<detail::TypeList<detail::GivenStream>, Given>::type>::run());

@@ -64,6 +64,8 @@ class TaskEngine final : public Engine {
   void rebind(detail::DataHeader* data, void* host) override;
   void* address(const detail::ExecutionContext& context, std::size_t access) override;
 
+  void run_moldable(const detail::ExecutionContext& context, void (*body)(const detail::ExecutionContext&)) override;
+
   void begin_recording() override;
   std::shared_ptr<detail::GraphStorage> end_recording() override;
   void discard_recording() noexcept override;

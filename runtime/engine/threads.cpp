@@ -53,6 +53,9 @@ std::unique_ptr<const MachineDescription> describe_machine(const Config& config)
   if (config.workers != 0)
     throw ConfigError(detail::message("workers=", config.workers, ": machine '", config.machine,
                                       "' has workers of its own; only `identical` takes their number (set by MITRA_WORKERS)"));
+  if (!config.teams.empty() && config.teams != "0")
+    throw ConfigError(detail::message("teams=", config.teams, ": machine '", config.machine,
+                                      "' has its workers from its file, teams among them (class.NAME.cores); unset MITRA_TEAMS"));
   if (!(config.noise >= 0.0 && config.noise <= 10.0))
     throw ConfigError(detail::message("noise=", config.noise, ": a sigma of 0 to 10 is expected (set by MITRA_NOISE)"));
   if (!(config.unknown >= Seconds(0.0) && config.unknown < Seconds(1e9)))
@@ -129,7 +132,7 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
         if (description_ != nullptr) return to_machine(*description_);
         if (config.workers > kLargestWorkers)
           throw ConfigError(detail::message("workers=", config.workers, ": at most ", kLargestWorkers, " (set by MITRA_WORKERS)"));
-        return model::discover_machine(config.workers, config.bind);
+        return model::discover_machine(config.workers, config.bind, config.teams);
       }()),
       policy_(config.policy ? config.policy() : make_scheduler(config.scheduler)),
       parking_(description_ != nullptr ? 1 : machine_.workers.size(), static_cast<std::size_t>(machine_.processors)) {
@@ -160,6 +163,7 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
     role_holder_ = &self;
     self.context.worker = WorkerId(0);
   }
+  driver_->start_teams(machine_);
   policy_->start(self.view);
   for (const Worker& worker : machine_.workers) {
     if (worker.processor < 0 || worker.bound_to.empty()) continue;
@@ -221,6 +225,20 @@ void TaskEngine::go_home(ThreadState& self) noexcept {
   if (now - self.went_home < kBetween) return;
   self.went_home = now;
   driver_->move_to(home);
+}
+
+void TaskEngine::run_moldable(const detail::ExecutionContext& context, void (*body)(const detail::ExecutionContext&)) {
+  struct Call {
+    const detail::ExecutionContext& context;
+    void (*body)(const detail::ExecutionContext&);
+  } call{context, body};
+  driver_->run_on_team(
+      machine_.workers[context.worker.index()],
+      [](void* argument) {
+        const auto& c = *static_cast<const Call*>(argument);
+        c.body(c.context);
+      },
+      &call);
 }
 
 void TaskEngine::stop_threads() noexcept {

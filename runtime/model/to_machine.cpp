@@ -32,7 +32,7 @@ Machine to_machine(const MachineDescription& description) {
   std::vector<std::vector<std::uint32_t>> memories;
   for (const WorkerClassDescription& c : description.classes) {
     memories.push_back(memories_of(description, c));
-    machine.classes.push_back({c.name, c.kind, NodeId(memories.back().front()), {}, c.can_abort});
+    machine.classes.push_back({c.name, c.kind, NodeId(memories.back().front()), {}, c.can_abort, c.cores});
   }
 
   int l3_domain = 0;  // caches are numbered over the whole machine; a GPU's memory side counts as one of its own
@@ -48,6 +48,7 @@ Machine to_machine(const MachineDescription& description) {
         worker.l3_domain = l3_domain + static_cast<int>(i * domains / about.count);
         worker.numa_domain = static_cast<int>(worker.node.value);
         worker.compute_node = static_cast<int>(node);
+        worker.cores = about.cores;
         machine.classes[c].workers.push_back(worker.id);
         machine.workers.push_back(std::move(worker));
       }

@@ -288,6 +288,10 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
     std::apply([&](auto&&... p) { c.body.cpu(static_cast<decltype(p)>(p)...); },
                std::tuple_cat(passed<I, Args>(c, context)...));
   }
+  /// Of a moldable codelet: with the cores of its worker at hand.
+  static void run_team(TaskHeader&, const ExecutionContext& context) {
+    context.engine->run_moldable(context, [](const ExecutionContext& c) { run_cpu(*c.task, c); });
+  }
   static void run_hip(TaskHeader& task, const ExecutionContext& context) {
     Closure& c = closure(task);
     std::apply([&](auto&&... p) { c.body.hip(HipStream{context.stream}, static_cast<decltype(p)>(p)...); },
@@ -318,6 +322,7 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
   }
 
   static constexpr TaskType::Launch cpu_launch() {
+    if constexpr (Body::moldable) return &run_team;
     if constexpr (Body::has_cpu) return &run_cpu;
     return nullptr;
   }
@@ -335,6 +340,7 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
       .destroy = !on_heap && std::is_trivially_destructible_v<Closure> ? nullptr : &destroy,
       .cost = cost_function(),
       .modelled = Body::hip_modelled ? 2 : 0,
+      .moldable = Body::moldable,
   };
 
   template <class... Given>
@@ -434,7 +440,7 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
 /// A function object used once: it is a CPU implementation.
 template <class F>
 struct OneShotBody {
-  static constexpr bool has_cpu = true, has_hip = false, has_cost = false, hip_modelled = false;
+  static constexpr bool has_cpu = true, has_hip = false, has_cost = false, hip_modelled = false, moldable = false;
   [[no_unique_address]] F function;
   template <class... P>
   void cpu(P&&... p) { std::invoke(function, std::forward<P>(p)...); }
@@ -445,12 +451,13 @@ template <class State>
 struct CodeletBody;
 template <class Cpu, class Hip, class Cost>
 struct CodeletBody<CodeletState<Cpu, Hip, Cost>> {
-  static constexpr bool has_cpu = !std::is_same_v<Cpu, Unimplemented>;
+  static constexpr bool has_cpu = !std::is_same_v<typename CpuSlot<Cpu>::function, Unimplemented>;
+  static constexpr bool moldable = CpuSlot<Cpu>::moldable;
   static constexpr bool hip_modelled = std::is_same_v<Hip, Modelled>;
   static constexpr bool has_hip = !std::is_same_v<Hip, Unimplemented> && !hip_modelled;
   static constexpr bool has_cost = !std::is_same_v<Cost, Unimplemented>;
   const CodeletState<Cpu, Hip, Cost>* state;
-  template <class... P> void cpu(P&&... p) const { if constexpr (has_cpu) std::invoke(state->cpu, std::forward<P>(p)...); }
+  template <class... P> void cpu(P&&... p) const { if constexpr (has_cpu) std::invoke(CpuSlot<Cpu>::body(state->cpu), std::forward<P>(p)...); }
   template <class... P> void hip(P&&... p) const { if constexpr (has_hip) std::invoke(state->hip, std::forward<P>(p)...); }
   template <class... P> WorkAmount cost(P&&... p) const {
     if constexpr (has_cost) {

@@ -33,6 +33,7 @@ struct TaskType {
   void (*destroy)(TaskHeader&) noexcept = nullptr;  ///< Null: nothing to destroy.
   WorkAmount (*cost)(TaskHeader&) = nullptr;        ///< Null: the codelet does not say.
   std::uint8_t modelled = 0;  ///< Bit WorkerKind: not implemented there, and yet a simulation may place it there.
+  bool moldable = false;      ///< Its CPU implementation may use all cores of its worker; others run on one of them.
 };
 
 /// Bits of TaskHeader::traits: all zero for the plain task on the fast path.
