@@ -46,6 +46,7 @@ struct WorkerClassDescription {
   WorkerKind kind = WorkerKind::cpu;
   unsigned count = 0;      ///< Workers in one compute node, cores that drive GPUs not among them.
   unsigned cores = 1;      ///< CPU: cores of one worker.
+  double team_efficiency = 1.0;  ///< Of `cores` times the rate of one core, what moldable tasks reach; 0..1.
   unsigned l3_domains = 1;
   std::string memory;      ///< Name of the memory that its workers use; with several instances they share them evenly.
   std::array<double, kPrecisions> peak{};        ///< FLOP/s of one worker at full clock; 0: cannot.

@@ -25,6 +25,7 @@ struct TaskFootprint {
   std::string_view codelet;
   std::vector<AccessFootprint> accesses;
   detail::WorkAmount work;  ///< Of the codelet's cost; `known` is false where it states none.
+  bool moldable = false;    ///< It uses all cores of a team; false: one of them.
 };
 
 /// What a model says of one task on one worker of a class, at the class's default power state.

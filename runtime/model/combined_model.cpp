@@ -8,14 +8,14 @@ CombinedModel::CombinedModel(std::shared_ptr<const MachineModel> machine, std::s
     : machine_(std::move(machine)), history_(std::move(history)) {}
 
 std::optional<Prediction> CombinedModel::predict(const TaskFootprint& task, ClassId worker_class) const {
-  if (history_)
-    if (const auto found = history_->measured(task, worker_class)) return machine_->complete(*found, task, worker_class);
-  if (const auto found = machine_->measured(task, worker_class)) return found;
-  if (history_)
-    if (const auto found = history_->interpolated(task, worker_class))
-      return machine_->complete(*found, task, worker_class);
-  if (const auto found = machine_->interpolated(task, worker_class)) return found;
-  return machine_->from_work(task, worker_class);
+  return machine_->predict_by(task, worker_class, [&](ClassId c) -> std::optional<Prediction> {
+    if (history_)
+      if (const auto found = history_->measured(task, c)) return machine_->complete(*found, task, c);
+    if (const auto found = machine_->measured(task, c)) return found;
+    if (history_)
+      if (const auto found = history_->interpolated(task, c)) return machine_->complete(*found, task, c);
+    return machine_->interpolated(task, c);
+  });
 }
 
 }  // namespace mitra::model

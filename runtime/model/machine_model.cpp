@@ -78,7 +78,8 @@ const std::vector<MachineModel::Row>* MachineModel::rows(std::string_view codele
 double MachineModel::relative_rate(std::string_view codelet, ClassId worker_class) const {
   for (const RelativeRate& rate : description_.rates)
     if (rate.worker_class == worker_class && rate.codelet == codelet) return or_one(rate.rate);
-  return 1.0;
+  const std::optional<ClassId> core = core_of(worker_class);
+  return core ? relative_rate(codelet, *core) : 1.0;
 }
 
 std::optional<MachineModel::Time> MachineModel::roofline(const TaskFootprint& task, ClassId worker_class,
@@ -87,11 +88,12 @@ std::optional<MachineModel::Time> MachineModel::roofline(const TaskFootprint& ta
   const auto p = static_cast<std::size_t>(precision_of(task));
   if (!task.work.known) return std::nullopt;
   if (task.work.flops > 0.0 && !(c.peak[p] > 0.0)) return std::nullopt;
+  const double cores_used = task.moldable ? 1.0 : 1.0 / c.cores;  // share of the worker's
 
   double compute = c.kernel_overhead.value, move = 0.0;
   if (task.work.flops > 0.0)
     compute += task.work.flops /
-               (c.peak[p] * or_one(c.efficiency[p]) * relative_rate(task.codelet, worker_class) * clock_ratio);
+               (cores_used * c.peak[p] * or_one(c.efficiency[p]) * relative_rate(task.codelet, worker_class) * clock_ratio);
   if (task.work.bytes > 0.0) {
     if (c.bandwidth > 0.0)
       move = task.work.bytes / c.bandwidth;
@@ -175,10 +177,32 @@ Prediction MachineModel::complete(Prediction prediction, const TaskFootprint& ta
   return prediction;
 }
 
+std::optional<ClassId> MachineModel::core_of(ClassId team) const {
+  if (description_.classes[team.index()].cores == 1) return std::nullopt;
+  for (std::uint32_t c = 0; c < description_.classes.size(); ++c)
+    if (const auto& about = description_.classes[c]; about.kind == WorkerKind::cpu && about.cores == 1) return ClassId(c);
+  return std::nullopt;
+}
+
+Prediction MachineModel::on_one_core(Prediction prediction, ClassId team, ClassId core) const {
+  const WorkerClassDescription &t = description_.classes[team.index()], &c = description_.classes[core.index()];
+  prediction.seconds += t.task_overhead - c.task_overhead;
+  if (c.power.known) prediction.power += c.power.idle * (t.cores - 1.0);
+  return prediction;
+}
+
+Prediction MachineModel::scaled(Prediction prediction, const TaskFootprint& task, ClassId team, ClassId core) const {
+  const WorkerClassDescription &t = description_.classes[team.index()], &c = description_.classes[core.index()];
+  const double body = (prediction.seconds - c.task_overhead).value;
+  const Seconds seconds(body / (t.cores * or_one(t.team_efficiency)));
+  return complete({seconds, {}, std::max(prediction.uncertainty, kRooflineUncertainty), "scaled"}, task, team);
+}
+
 std::optional<Prediction> MachineModel::predict(const TaskFootprint& task, ClassId worker_class) const {
-  if (auto found = measured(task, worker_class)) return found;
-  if (auto found = interpolated(task, worker_class)) return found;
-  return from_work(task, worker_class);
+  return predict_by(task, worker_class, [&](ClassId c) {
+    auto found = measured(task, c);
+    return found ? found : interpolated(task, c);
+  });
 }
 
 }  // namespace mitra::model

@@ -21,6 +21,10 @@ inline constexpr double kRooflineUncertainty = 0.3;
 ///   "stated"        Work::seconds, on classes of cores; it says nothing of a GPU
 ///   "roofline"      max(kernel_overhead + flops / (peak efficiency rate x), bytes / bandwidth), x = clock / clock_max at the
 ///                   default cap; needs the peak if there are flops, and flops or bytes at all
+/// On a team (a class of several cores), the first class of single cores is asked as well, where the machine has one:
+///   a sequential task takes as long as on a core, and the other cores of the team idle;
+///   "scaled"        after the team's own rows, a moldable task takes what rows say of a core, divided by cores team_efficiency
+/// Without single cores, a sequential task has the roofline of the team's peak / cores.
 /// To each of them the class's task_overhead is added: `seconds` is how long the task keeps its worker.
 ///
 /// The precision is that of the element size of the task's largest access; fp64 without data. Power is that of the
@@ -41,6 +45,20 @@ class MachineModel final : public PerformanceModel {
   std::optional<Prediction> interpolated(const TaskFootprint& task, ClassId worker_class) const;
   std::optional<Prediction> from_work(const TaskFootprint& task, ClassId worker_class) const;
 
+  /// predict() over kernel rows from anywhere. @param rows  rows(class) returns what they say of the task there, if anything.
+  template <class Rows>
+  std::optional<Prediction> predict_by(const TaskFootprint& task, ClassId worker_class, Rows rows) const {
+    const std::optional<ClassId> core = core_of(worker_class);
+    if (core && !task.moldable) {
+      auto found = predict_by(task, *core, rows);
+      return found ? std::optional(on_one_core(*found, worker_class, *core)) : std::nullopt;
+    }
+    if (auto found = rows(worker_class)) return found;
+    if (core)
+      if (auto found = rows(*core)) return scaled(*found, task, worker_class, *core);
+    return from_work(task, worker_class);
+  }
+
   /// Adds task_overhead and power to a time that another model knows.
   Prediction complete(Prediction prediction, const TaskFootprint& task, ClassId worker_class) const;
 
@@ -57,6 +75,10 @@ class MachineModel final : public PerformanceModel {
     bool memory_bound = false;
   };
 
+  /// @returns For a team, the first class of single cores, if there is one.
+  std::optional<ClassId> core_of(ClassId team) const;
+  Prediction on_one_core(Prediction prediction, ClassId team, ClassId core) const;
+  Prediction scaled(Prediction prediction, const TaskFootprint& task, ClassId team, ClassId core) const;
   const std::vector<Row>* rows(std::string_view codelet, ClassId worker_class) const;
   double relative_rate(std::string_view codelet, ClassId worker_class) const;
   std::optional<Time> roofline(const TaskFootprint& task, ClassId worker_class, double clock_ratio) const;

@@ -28,6 +28,7 @@ class Reader {
   void read_class(const DocumentNode& node);
   void read_power(Section power, WorkerClassDescription& into);
   void subtract_driver_cores(const DocumentNode& classes);
+  void complete_teams();
   void read_kernel(const DocumentNode& node);
   void read_rates(const DocumentNode& node);
   void read_constant_power(Section power);
@@ -127,6 +128,7 @@ void Reader::read_class(const DocumentNode& node) {
   c.kind = static_cast<WorkerKind>(keys.word("kind", {"cpu", "hip"}, 0));
   c.count = keys.count("count", 1, kMaxWorkers, 0);
   c.cores = keys.count("cores", 1, kMaxWorkers, 1);
+  c.team_efficiency = keys.ratio("team_efficiency", 1e-9, 1.0, 1.0);
   c.l3_domains = keys.count("l3_domains", 1, c.count, 1);
   c.memory = keys.text("memory", "");
   std::vector<std::string> known;
@@ -167,7 +169,11 @@ void Reader::subtract_driver_cores(const DocumentNode& classes) {
   unsigned drivers = 0;
   for (const WorkerClassDescription& c : machine_.classes)
     if (c.driver_core) drivers += c.count;
-  const auto cpus = std::ranges::find(machine_.classes, WorkerKind::cpu, &WorkerClassDescription::kind);
+  const auto single = std::ranges::find_if(
+      machine_.classes, [](const WorkerClassDescription& c) { return c.kind == WorkerKind::cpu && c.cores == 1; });
+  const auto cpus = single != machine_.classes.end()
+                        ? single
+                        : std::ranges::find(machine_.classes, WorkerKind::cpu, &WorkerClassDescription::kind);
   if (drivers == 0 || cpus == machine_.classes.end()) return;
   if (cpus->cores > 1)
     fail_at(*classes.find(cpus->name), fmt::format("class.{} has workers of {} cores, and {} single cores drive GPUs; expected "
@@ -177,6 +183,32 @@ void Reader::subtract_driver_cores(const DocumentNode& classes) {
                                                    "write driver_core = false", cpus->name, cpus->count, drivers));
   cpus->count -= drivers;
   if (cpus->l3_domains > cpus->count) cpus->l3_domains = cpus->count;
+}
+
+/// What is not said of a team follows from its cores, if the machine has such cores as workers, too.
+void Reader::complete_teams() {
+  const auto core = std::ranges::find_if(
+      machine_.classes, [](const WorkerClassDescription& c) { return c.kind == WorkerKind::cpu && c.cores == 1; });
+  if (core == machine_.classes.end()) return;
+  for (WorkerClassDescription& team : machine_.classes) {
+    if (team.cores == 1) continue;
+    const double cores = team.cores;
+    for (std::size_t p = 0; p < kPrecisions; ++p) {
+      if (team.peak[p] > 0.0 || core->peak[p] == 0.0) continue;
+      team.peak[p] = cores * core->peak[p];
+      team.efficiency[p] = core->efficiency[p] * team.team_efficiency;
+    }
+    if (team.bandwidth == 0.0 && core->bandwidth > 0.0) {
+      team.bandwidth = cores * core->bandwidth;
+      for (const MemoryDescription& memory : machine_.memories)
+        if ((memory.group == team.memory || memory.name == team.memory) && memory.bandwidth > 0.0)
+          team.bandwidth = std::min(team.bandwidth, memory.bandwidth);
+    }
+    if (team.power.known || !core->power.known) continue;
+    WorkerPower& power = team.power = core->power;
+    for (Watts* watts : {&power.idle, &power.static_power, &power.stream, &power.cap, &power.cap_min, &power.cap_max}) *watts = *watts * cores;
+    for (Watts& watts : power.dynamic) watts = watts * cores;
+  }
 }
 
 ClassId Reader::class_named(const DocumentNode& where, const std::string& name) const {
@@ -259,6 +291,7 @@ MachineDescription Reader::read() {
   Section classes = *root_.section("class");
   for (const DocumentNode* node : classes.names(true)) read_class(*node);
   if (machine_.classes.empty()) fail_at(classes.node(), "[class] is empty; expected a section such as [class.cpu]");
+  complete_teams();
   subtract_driver_cores(classes.node());
   std::size_t workers = 0;
   for (const WorkerClassDescription& c : machine_.classes) workers += c.count;

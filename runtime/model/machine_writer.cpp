@@ -147,7 +147,8 @@ void Writer::worker_class(const WorkerClassDescription& c) {
   const std::string path = "class." + c.name, table = "class." + key_of(c.name);
   // The file counts all cores, the description those that are left beside the drivers of GPUs.
   unsigned cores = c.count;
-  const auto single = std::ranges::find(m_.classes, WorkerKind::cpu, &WorkerClassDescription::kind);
+  const auto single = std::ranges::find_if(
+      m_.classes, [](const WorkerClassDescription& each) { return each.kind == WorkerKind::cpu && each.cores == 1; });
   if (single != m_.classes.end() && &*single == &c)
     for (const WorkerClassDescription& other : m_.classes)
       if (other.driver_core) cores += other.count;
@@ -155,6 +156,7 @@ void Writer::worker_class(const WorkerClassDescription& c) {
   line("kind", in_quotes(to_string(c.kind)));
   value(path, "count", std::to_string(cores));
   count(path, "cores", c.cores, 1);
+  if (c.team_efficiency < 1.0) value(path, "team_efficiency", real(c.team_efficiency));
   count(path, "l3_domains", c.l3_domains, 1);
   line("memory", in_quotes(c.memory));
   known_quantity(path, "kernel_overhead", c.kernel_overhead.value, Dimension::time);

@@ -121,7 +121,11 @@ class Execution {
                                          readwrites, commutes, reduced...)
                             : rt_.submit(options, codelet.cpu(run).hip_modelled(), reads, writes, readwrites, commutes, reduced...);
       };
-      return number % 3 == 0 ? submit(codelet(task.name)) : submit(codelet(task.name).cost(cost));
+      switch (number % 3) {
+        case 0: return submit(codelet(task.name));
+        case 1: return submit(codelet(task.name).cost(cost));
+        default: return submit(codelet(task.name).cost(cost).moldable());
+      }
     };
     switch (reductions.size()) {
       case 0: return with();
@@ -159,6 +163,9 @@ class Execution {
     if (buffer != nullptr) std::fill_n(buffer, kScratch, number);
     work(number, memory, 0);
     dawdle(number);
+    std::atomic<int> calls{0};
+    if (number % 3 == 2) team_for(5, [&](std::size_t) { calls.fetch_add(1, std::memory_order_relaxed); });
+    if (number % 3 == 2 && calls != 5) books.report(number, "has not got its loop done");
     for (const std::size_t child : task.children) {
       books.submits(number, child);
       submit(child, {});

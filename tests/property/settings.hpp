@@ -33,10 +33,31 @@ void expect_well(Runtime& rt, const Program& program, ProblemsOf problems_of) {
   FAIL(problems << "in " << program.tasks.size() << " tasks, of which these are enough:\n" << small.text());
 }
 
+/// Two cores, and two teams of four: every random task is sequential or moldable.
+inline std::string machine_of_teams() {
+  return test::machine_file("teams", R"(
+name = "teams"
+[class.cpu]
+kind = "cpu"
+count = 2
+memory = "ram"
+[class.cpu.peak]
+fp64 = "1 GFLOP/s"
+[class.cpu-x4]
+kind = "cpu"
+count = 2
+cores = 4
+memory = "ram"
+team_efficiency = 0.8
+[memory.ram]
+capacity = "1 GB"
+)");
+}
+
 /// Machines of virtual time: their bodies run for their values.
 inline std::vector<Config> simulated_settings(const std::string& policy) {
   std::vector<Config> settings;
-  for (const std::string& machine : {std::string("identical-3"), test::machine_of_small_memories(), std::string("alice-recoque-unified-x4")}) {
+  for (const std::string& machine : {std::string("identical-3"), test::machine_of_small_memories(), std::string("alice-recoque-unified-x4"), machine_of_teams()}) {
     Config config;
     config.backend = "sim";
     config.scheduler = policy;
@@ -64,6 +85,16 @@ void in_every_setting(std::uint64_t seeds, Test test) {
         test(rt, seed);
       }
     }
+  for (const PolicyInfo* policy : schedulers()) {
+    Config config = test::with_workers(5, policy->name);
+    config.teams = "2x2";
+    Runtime rt(config);
+    for (const std::uint64_t seed : test::seeds(test::kSanitized ? (seeds + 19) / 20 : (seeds + 3) / 4)) {
+      MITRA_INFO_SEED(seed);
+      INFO(policy->name << ", one core and two teams of two");
+      test(rt, seed);
+    }
+  }
   for (const PolicyInfo* policy : schedulers())
     for (const unsigned workers : {1U, 2U, 3U, 8U, 64U})
       for (const std::size_t window : {std::size_t{0}, std::size_t{5}}) {

@@ -2,6 +2,7 @@
 #include "model/machine_model.hpp"
 
 #include <mitra/error.hpp>
+#include <mitra/machine_file.hpp>
 #include <mitra/power_model.hpp>
 
 #include "model/combined_model.hpp"
@@ -216,4 +217,120 @@ TEST_CASE("the first source that knows answers") {
   // Whoever knows the time: the runtime's overhead comes on top.
   CHECK(model.predict(tiles("gemm", 500), kCpu)->seconds.value == Approx(0.2 + 1e-6));
   CHECK(model.predict(tiles("gemm", 400), kCpu)->seconds.value == Approx(0.1 + 1e-6));
+}
+
+namespace {
+
+/// 8 cores, and a class of teams of 4 that says nothing but its efficiency.
+MachineDescription with_teams() {
+  return parse_machine(R"(
+name = "teams"
+[class.cpu]
+kind = "cpu"
+count = 8
+memory = "ram"
+task_overhead = "1 us"
+bandwidth = "10 GB/s"
+[class.cpu.peak]
+fp64 = "10 GFLOP/s"
+[class.cpu.efficiency]
+fp64 = 0.8
+[class.cpu.power]
+idle = "1 W"
+static = "2 W"
+fp64 = "3 W"
+[class.cpu-x4]
+kind = "cpu"
+count = 2
+cores = 4
+memory = "ram"
+team_efficiency = 0.5
+[memory.ram]
+bandwidth = "25 GB/s"
+[[kernel]]
+codelet = "solve"
+shape = "100x100"
+time = { cpu = "8 ms" }
+[[kernel]]
+codelet = "split"
+shape = "100x100"
+time = { cpu = "8 ms", cpu-x4 = "3 ms" }
+[rates.slow]
+cpu = 0.25
+)", "teams.toml");
+}
+
+constexpr ClassId kTeam{1};
+
+TaskFootprint moldable(std::string_view codelet, std::size_t n) {
+  TaskFootprint task = tiles(codelet, n);
+  task.moldable = true;
+  return task;
+}
+
+}  // namespace
+
+TEST_CASE("what a machine file does not say of a team follows from its cores") {
+  const MachineDescription machine = with_teams();
+  const WorkerClassDescription& team = machine.classes[1];
+  CHECK(team.cores == 4);
+  CHECK(team.peak[0] == 40e9);
+  CHECK(team.efficiency[0] == Approx(0.4));
+  CHECK(team.bandwidth == 25e9);  // what the memory has
+  CHECK(team.power.known);
+  CHECK(team.power.idle == Watts(4.0));
+  CHECK(team.power.dynamic[0] == Watts(12.0));
+  const Machine seen = to_machine(machine);
+  CHECK(seen.classes[0].cores == 1);
+  CHECK(seen.classes[1].cores == 4);
+  CHECK(seen.workers.back().cores == 4);
+  const MachineDescription again = parse_machine(write_machine_file(machine), "again.toml");
+  CHECK(again.classes[1].team_efficiency == 0.5);
+  CHECK(again.classes[1].efficiency[0] == Approx(0.4));
+}
+
+TEST_CASE("a sequential task takes one core of a team, and as long as there") {
+  const MachineModel machine(with_teams());
+  for (const char* codelet : {"gemm", "solve", "split", "slow"}) {
+    INFO(codelet);
+    const auto core = machine.predict(tiles(codelet, 100), kCpu), team = machine.predict(tiles(codelet, 100), kTeam);
+    REQUIRE(core);
+    REQUIRE(team);
+    CHECK(team->seconds.value == Approx(core->seconds.value - 1e-6));  // the team has no overhead
+    CHECK(team->power.value == Approx(core->power.value + 3.0));       // three cores idle
+  }
+}
+
+TEST_CASE("a moldable task takes the team: by its own rows, those of a core, the roofline") {
+  const MachineModel machine(with_teams());
+  const auto own = machine.predict(moldable("split", 100), kTeam), from_core = machine.predict(moldable("solve", 100), kTeam),
+             roofline = machine.predict(moldable("gemm", 1000), kTeam), slow = machine.predict(moldable("slow", 1000), kTeam);
+  REQUIRE((own && from_core && roofline && slow));
+  CHECK(own->seconds == Seconds(3e-3));
+  CHECK(std::string(own->source) == "machine file");
+  CHECK(from_core->seconds.value == Approx(8e-3 / (4 * 0.5)));
+  CHECK(std::string(from_core->source) == "scaled");
+  CHECK(roofline->seconds.value == Approx(2e9 / (40e9 * 0.4)));
+  CHECK(slow->seconds.value == Approx(4 * 2e9 / (40e9 * 0.4)));  // the rate of cores
+  CHECK(roofline->power == Watts(8.0 + 12.0));
+  CHECK(machine.predict(moldable("solve", 100), kCpu)->seconds.value == Approx(8e-3 + 1e-6));
+  // Measured on cores, and then on the team itself.
+  const auto history = std::make_shared<HistoryModel>(std::vector<std::string>{"cpu", "cpu-x4"});
+  const CombinedModel both(std::make_shared<const MachineModel>(with_teams()), history);
+  for (int i = 0; i < 10; ++i) history->add(tiles("gemm", 1000), kCpu, Seconds(1.0));
+  CHECK(both.predict(moldable("gemm", 1000), kTeam)->seconds.value == Approx(0.5));
+  for (int i = 0; i < 10; ++i) history->add(moldable("gemm", 1000), kTeam, Seconds(0.3));
+  CHECK(both.predict(moldable("gemm", 1000), kTeam)->seconds.value == Approx(0.3));
+  CHECK(both.predict(tiles("gemm", 1000), kTeam)->seconds.value == Approx(1.0));
+}
+
+TEST_CASE("on a machine of teams alone, a sequential task has the peak of one core") {
+  MachineDescription machine = two_classes();
+  machine.classes[0].cores = 5;
+  machine.classes[0].bandwidth = 0.0;
+  const MachineModel model(machine);
+  TaskFootprint task{"work", {}, {8e9, 0.0, 0.0, true}, false};
+  CHECK(model.predict(task, kCpu)->seconds.value == Approx(5.0 + 1e-6));
+  task.moldable = true;
+  CHECK(model.predict(task, kCpu)->seconds.value == Approx(1.0 + 1e-6));
 }

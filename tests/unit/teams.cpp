@@ -44,9 +44,10 @@ std::vector<CorePlace> cores_of(int numa, int caches, int cores) {
 std::string dealt(const std::string& teams, const std::vector<CorePlace>& cores) {
   std::string text;
   for (const auto& worker : model::deal_cores(model::parse_teams(teams), cores)) {
-    text += (text.empty() ? "" : " ") + std::to_string(worker.front());
+    if (!text.empty()) text += ' ';
+    text += std::to_string(worker.front());
     for (std::size_t i = 1; i < worker.size(); ++i) REQUIRE(worker[i] == worker[i - 1] + 1);
-    if (worker.size() > 1) text += '-' + std::to_string(worker.back());
+    if (worker.size() > 1) text.append(1, '-').append(std::to_string(worker.back()));
   }
   return text;
 }

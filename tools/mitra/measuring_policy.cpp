@@ -10,7 +10,7 @@ const WorkerClass& class_of(WorkerId worker, const Machine& machine) {
 }
 
 TaskFootprint footprint_of(TaskRef task) {
-  TaskFootprint footprint{task.name(), {}, task.work()};
+  TaskFootprint footprint{task.name(), {}, task.work(), task.moldable()};
   for (std::size_t i = 0; i < task.access_count(); ++i) {
     const AccessRef access = task.access(i);
     const detail::Shape& shape = access.header()->shape;
@@ -29,6 +29,8 @@ TaskRef MeasuringPolicy::next(WorkerId worker, SchedulerView& view) {
 }
 
 void MeasuringPolicy::finished(TaskRef task, const Measured& measured, SchedulerView& view) {
+  // Of sequential tasks, a team's times are those of a core.
+  if (class_of(measured.worker, view.machine()).cores > 1 && !task.moldable()) return;
   const TimingKey key = timing_key(footprint_of(task), class_of(measured.worker, view.machine()).name);
   TimingRecord& record = notes_[key];
   if (record.count == 0) record.key = key;

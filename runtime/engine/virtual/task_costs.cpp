@@ -40,7 +40,7 @@ std::uint32_t TaskCosts::row_of(detail::TaskHeader& task) {
   detail::WorkAmount work;
   if (task.type->cost != nullptr) work = task.type->cost(task);
   // Names are compared by address: a codelet has one, and two texts at two addresses only make a row more.
-  std::uint64_t hash = joined(reinterpret_cast<std::uint64_t>(task.name()), std::uint64_t{task.accesses} << 8 | task.kinds);
+  std::uint64_t hash = joined(reinterpret_cast<std::uint64_t>(task.name()), std::uint64_t{task.accesses} << 9 | std::uint64_t{task.kinds} << 1 | std::uint64_t{task.type->moldable});
   for (std::size_t i = 0; i < task.accesses; ++i) {
     const detail::AccessWord word = task.access_words()[i];
     hash = joined(hash, std::uint64_t{word.data()->shape_number} << 8 | static_cast<std::uint64_t>(word.mode()));
@@ -81,6 +81,7 @@ std::uint32_t TaskCosts::add_row(const detail::TaskHeader& task, const detail::W
   TaskFootprint footprint;
   footprint.codelet = task.name();
   footprint.work = work;
+  footprint.moldable = task.type->moldable;
   for (std::size_t i = 0; i < task.accesses; ++i) {
     const detail::AccessWord word = task.access_words()[i];
     const detail::Shape& shape = word.data()->shape;
