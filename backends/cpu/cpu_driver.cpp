@@ -5,12 +5,12 @@
 
 #include <chrono>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
 #include <mitra/driver.hpp>
 
+#include "host_memory.hpp"
 #include "team_executor.hpp"
 #include "thread_limits.hpp"
 
@@ -23,6 +23,7 @@ thread_local constinit const void* attached_to = nullptr;
 
 class CpuDriver final : public Driver {
  public:
+  explicit CpuDriver(std::string_view numa) : memory_(numa) {}
   std::string_view name() const override { return "cpu"; }
 
   void start_teams(const Machine& machine) override {
@@ -72,10 +73,8 @@ class CpuDriver final : public Driver {
     if (sched_setaffinity(0, sizeof there, &there) == 0) sched_setaffinity(0, sizeof before, &before);
   }
 
-  void* allocate(NodeId, Bytes size) noexcept override {
-    return ::operator new(size.value, std::align_val_t(kAlignment), std::nothrow);
-  }
-  void release(NodeId, void* memory, Bytes) noexcept override { ::operator delete(memory, std::align_val_t(kAlignment)); }
+  void* allocate(NodeId, Bytes size) noexcept override { return memory_.allocate(size); }
+  void release(NodeId, void* memory, Bytes size) noexcept override { memory_.release(memory, size); }
 
   Seconds now() const noexcept override {
     return Seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count());
@@ -90,7 +89,7 @@ class CpuDriver final : public Driver {
 #endif
   }
 
-  static constexpr std::size_t kAlignment = 64;
+  cpu::HostMemory memory_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   cpu::ThreadLibraries libraries_;
   std::vector<Worker> workers_;
@@ -100,6 +99,6 @@ class CpuDriver final : public Driver {
 
 }  // namespace
 
-std::unique_ptr<Driver> make_cpu_driver() { return std::make_unique<CpuDriver>(); }
+std::unique_ptr<Driver> make_cpu_driver(std::string_view numa) { return std::make_unique<CpuDriver>(numa); }
 
 }  // namespace mitra

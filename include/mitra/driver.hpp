@@ -38,7 +38,7 @@ class Driver {
   virtual Seconds now() const noexcept = 0;
 };
 
-/// Cores of this machine. Defined in backends/cpu.
-std::unique_ptr<Driver> make_cpu_driver();
+/// Cores of this machine. Defined in backends/cpu. @param numa  Config::numa. @throws ConfigError if it is unknown.
+std::unique_ptr<Driver> make_cpu_driver(std::string_view numa = "first_touch");
 
 }  // namespace mitra

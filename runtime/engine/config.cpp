@@ -50,6 +50,7 @@ constexpr Variable kVariables[] = {
     {"MITRA_MACHINE", [](Config& c, const std::string& v) { c.machine = v; }},
     {"MITRA_MODELS", [](Config& c, const std::string& v) { c.models = v; }},
     {"MITRA_NOISE", [](Config& c, const std::string& v) { c.noise = number<double>("MITRA_NOISE", v, "a number"); }},
+    {"MITRA_NUMA", [](Config& c, const std::string& v) { c.numa = v; }},
     {"MITRA_RECORD_GRAPH", [](Config& c, const std::string& v) { c.record_graph = v; }},
     {"MITRA_SCHEDULER", [](Config& c, const std::string& v) { c.scheduler = v; }},
     {"MITRA_SEED", [](Config& c, const std::string& v) { c.seed = number<std::uint64_t>("MITRA_SEED", v, "a whole number"); }},

@@ -127,7 +127,7 @@ TaskEngine::TaskEngine(const Config& config) : TaskEngine(config, describe_machi
 TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescription> description,
                        std::unique_ptr<PerformanceModel> model)
     : config_(config), serial_(next_serial()), description_(std::move(description)),
-      driver_(description_ != nullptr ? std::unique_ptr<Driver>(std::make_unique<SimDriver>(*description_)) : make_cpu_driver()),
+      driver_(description_ != nullptr ? std::unique_ptr<Driver>(std::make_unique<SimDriver>(*description_)) : make_cpu_driver(config.numa)),
       machine_([&] {
         if (description_ != nullptr) return to_machine(*description_);
         if (config.workers > kLargestWorkers)

@@ -45,7 +45,8 @@ class Calibrate final : public Call {
 
   Status execute() override {
     const Output output(json_);
-    const Config config = runtime_.config();
+    Config config = runtime_.config();
+    config.teams.clear();  // no workload has a moldable codelet: what is measured is single cores, whoever they work with
     const std::string host = host_name(), models = models_.path(config.models, host);
     const std::string machine =
         save_.value_or((std::filesystem::path(models).parent_path() / ("machine-" + host + ".toml")).string());

@@ -34,11 +34,14 @@ std::string describe(const Machine& machine) {
 
   // By cache, not worker by worker: 256 lines say less than 8.
   std::map<std::pair<int, int>, std::vector<std::string>> caches;
-  for (const Worker& worker : machine.workers)
-    caches[{worker.numa_domain, worker.l3_domain}].push_back(
-        worker.processor < 0 ? fmt::format("{}", worker.id.value)
-                             : fmt::format("{}@{}", worker.id.value, worker.processor));
-  text += "\nNUMA domain  L3 domain  workers (worker@processor; without @: not bound)\n";
+  for (const Worker& worker : machine.workers) {
+    std::string entry = fmt::format("{}", worker.id.value);
+    if (worker.cores > 1) entry += fmt::format("x{}", worker.cores);
+    if (worker.processor >= 0)
+      entry += worker.cores == 1 ? fmt::format("@{}", worker.processor) : fmt::format("@{}", fmt::join(worker.bound_to, ","));
+    caches[{worker.numa_domain, worker.l3_domain}].push_back(std::move(entry));
+  }
+  text += "\nNUMA domain  L3 domain  workers (worker@processor, without @: not bound; worker xN: a team of N cores)\n";
   for (const auto& [place, workers] : caches)
     text += fmt::format("{:>11}  {:>9}  {}\n", place.first, place.second, fmt::join(workers, " "));
   return text;
@@ -52,7 +55,8 @@ Json to_json(const Machine& machine) {
                                {"node", worker.node.value},
                                {"processor", worker.processor < 0 ? Json() : Json(worker.processor)},
                                {"l3_domain", worker.l3_domain},
-                               {"numa_domain", worker.numa_domain}}));
+                               {"numa_domain", worker.numa_domain},
+                               {"cores", worker.cores}}));
     Json row = Json::array();
     for (const Worker& other : machine.workers) row.push(machine.distance(worker.id, other.id));
     distances.push(row);
@@ -88,6 +92,7 @@ std::string file_of(const Machine& machine) {
     WorkerClassDescription about;
     about.name = machine.classes[c].name;
     about.kind = machine.classes[c].kind;
+    about.cores = machine.classes[c].cores;
     about.count = static_cast<unsigned>(machine.classes[c].workers.size());
     about.memory = "ram";
     std::set<int> caches;
@@ -121,6 +126,7 @@ class MachineCall final : public Call {
   std::string examples() const override {
     return "  mitra machine\n"
            "  mitra machine --workers 8 --json -\n"
+           "  mitra machine --teams l3\n"
            "  mitra machine --list\n"
            "  mitra machine alice-recoque-unified --sources\n"
            "  mitra machine mirage --save mine.toml\n";
@@ -131,6 +137,7 @@ class MachineCall final : public Call {
             {"--sources", &sources_, "", "Say where each value of the machine file comes from"},
             {"--save", &save_, "FILE", "Write a machine file: of this machine, as far as hwloc knows it, or of the one named"},
             {"--workers", &runtime_.workers, "N", "Threads in all; 0: one for each processor [MITRA_WORKERS]"},
+            runtime_.teams_option(),
             Output::json_option(json_)};
   }
 
@@ -141,7 +148,8 @@ class MachineCall final : public Call {
       if (save_) throw ConfigError("--save writes one machine; leave --list out");
       return list(output);
     }
-    if (machine_ && runtime_.workers) throw ConfigError("--workers belongs to this machine; a machine file has its own");
+    if (machine_ && (runtime_.workers || runtime_.teams))
+      throw ConfigError(detail::message(runtime_.workers ? "--workers" : "--teams", " belongs to this machine; a machine file has its own"));
     return machine_ ? described(output) : this_machine(output);
   }
 

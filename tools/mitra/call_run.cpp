@@ -152,7 +152,9 @@ class Run final : public Call {
 
   static std::string rate(const Runtime& rt, const RunRecord& record) {
     if (!record.reference_gflops) return fmt::format("{:.4g} GFLOP/s", record.gflops());
-    const auto cores = std::min<std::uint64_t>(record.workers, static_cast<std::uint64_t>(rt.machine().processors));
+    std::uint64_t of_workers = 0;
+    for (const Worker& worker : rt.machine().workers) of_workers += worker.cores;
+    const auto cores = std::min<std::uint64_t>(of_workers, static_cast<std::uint64_t>(rt.machine().processors));
     const double possible = static_cast<double>(cores) * *record.reference_gflops;
     return fmt::format("{:.4g} GFLOP/s, {:.1f} % of {} x {:.4g} GFLOP/s (GEMM on one core, measured in this run)",
                        record.gflops(), 100 * record.gflops() / possible, cores, *record.reference_gflops);

@@ -29,8 +29,6 @@ TaskRef MeasuringPolicy::next(WorkerId worker, SchedulerView& view) {
 }
 
 void MeasuringPolicy::finished(TaskRef task, const Measured& measured, SchedulerView& view) {
-  // Of sequential tasks, a team's times are those of a core.
-  if (class_of(measured.worker, view.machine()).cores > 1 && !task.moldable()) return;
   const TimingKey key = timing_key(footprint_of(task), class_of(measured.worker, view.machine()).name);
   TimingRecord& record = notes_[key];
   if (record.count == 0) record.key = key;

@@ -12,8 +12,13 @@ std::vector<Option> RuntimeOptions::options() {
        "A policy of `mitra schedulers`: NAME[:key=value,...], or ./FILE.so:NAME [MITRA_SCHEDULER]"},
       {"--backend", &backend, "NAME", "What executes the tasks: native [MITRA_BACKEND]"},
       {"--workers", &workers, "N", "Threads in all; 0: one for each processor [MITRA_WORKERS]"},
+      teams_option(),
       {"--seed", &seed, "N", "Source of every random choice, the workload's and the scheduler's [MITRA_SEED]"},
   };
+}
+
+Option RuntimeOptions::teams_option() {
+  return {"--teams", &teams, "TEAMS", "Workers of several cores: l3 (each cache is one), N (of N cores), KxN (K of them) [MITRA_TEAMS]"};
 }
 
 unsigned checked_workers(std::uint64_t workers) {
@@ -29,6 +34,7 @@ Config RuntimeOptions::config() const {
   if (scheduler) config.scheduler = *scheduler;
   if (backend) config.backend = *backend;
   if (workers) config.workers = checked_workers(*workers);
+  if (teams) config.teams = *teams;
   if (seed) config.seed = *seed;
   return config;
 }

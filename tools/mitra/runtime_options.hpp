@@ -14,10 +14,11 @@
 namespace mitra::tool {
 
 struct RuntimeOptions {
-  std::optional<std::string> scheduler, backend;
+  std::optional<std::string> scheduler, backend, teams;
   std::optional<std::uint64_t> workers, seed;
 
   std::vector<Option> options();
+  Option teams_option();
   /// @throws ConfigError for a MITRA_* variable or an option that cannot be.
   Config config() const;
 };

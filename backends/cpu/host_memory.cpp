@@ -1,0 +1,48 @@
+#include "host_memory.hpp"
+
+#include <hwloc.h>
+
+#include <new>
+
+#include <mitra/error.hpp>
+
+namespace mitra::cpu {
+
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+/// Spread memory comes in whole pages: below so many it costs more than it brings.
+constexpr Bytes kSmallestSpread{std::uint64_t{64} << 10};
+
+}  // namespace
+
+void HostMemory::Deleter::operator()(hwloc_topology* topology) const noexcept { hwloc_topology_destroy(topology); }
+
+HostMemory::HostMemory(std::string_view numa) {
+  if (numa != "first_touch" && numa != "interleave")
+    throw ConfigError(detail::message("numa=", numa, ": expected first_touch or interleave (set by MITRA_NUMA)"));
+  if (numa == "first_touch") return;
+  hwloc_topology_t raw = nullptr;
+  if (hwloc_topology_init(&raw) != 0) throw ConfigError("numa=interleave: hwloc could not be initialised");
+  topology_.reset(raw);
+  if (hwloc_topology_load(raw) != 0) throw ConfigError("numa=interleave: hwloc could not read this machine's topology");
+  if (hwloc_get_nbobjs_by_type(raw, HWLOC_OBJ_NUMANODE) < 2) topology_.reset();
+}
+
+HostMemory::~HostMemory() = default;
+
+bool HostMemory::interleaves(Bytes size) const noexcept { return topology_ != nullptr && size >= kSmallestSpread; }
+
+void* HostMemory::allocate(Bytes size) noexcept {
+  if (!interleaves(size)) return ::operator new(size.value, std::align_val_t(kAlignment), std::nothrow);
+  // Not strict: where the system does not let us choose, the memory is as good as any.
+  return hwloc_alloc_membind(topology_.get(), size.value, hwloc_topology_get_topology_nodeset(topology_.get()),
+                             HWLOC_MEMBIND_INTERLEAVE, HWLOC_MEMBIND_BYNODESET);
+}
+
+void HostMemory::release(void* memory, Bytes size) noexcept {
+  if (!interleaves(size)) return ::operator delete(memory, std::align_val_t(kAlignment));
+  hwloc_free(topology_.get(), memory, size.value);
+}
+
+}  // namespace mitra::cpu
