@@ -255,8 +255,8 @@ time = { cpu = "8 ms" }
 codelet = "split"
 shape = "100x100"
 time = { cpu = "8 ms", cpu-x4 = "3 ms" }
-[rates.slow]
-cpu = 0.25
+[rates.cpu]
+slow = 0.25
 )", "teams.toml");
 }
 

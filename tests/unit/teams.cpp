@@ -55,7 +55,7 @@ std::string dealt(const std::string& teams, const std::vector<CorePlace>& cores)
 std::set<int> processors_now() {
   cpu_set_t mask;
   CPU_ZERO(&mask);
-  REQUIRE(sched_getaffinity(0, sizeof mask, &mask) == 0);
+  sched_getaffinity(0, sizeof mask, &mask);  // called by several threads: no assertion of Catch2 here
   std::set<int> processors;
   for (int i = 0; i < CPU_SETSIZE; ++i)
     if (CPU_ISSET(static_cast<std::size_t>(i), &mask)) processors.insert(i);
