@@ -1,6 +1,7 @@
 #include "host_memory.hpp"
 
 #include <hwloc.h>
+#include <sys/mman.h>
 
 #include <new>
 
@@ -35,14 +36,18 @@ bool HostMemory::interleaves(Bytes size) const noexcept { return topology_ != nu
 
 void* HostMemory::allocate(Bytes size) noexcept {
   if (!interleaves(size)) return ::operator new(size.value, std::align_val_t(kAlignment), std::nothrow);
-  // Not strict: where the system does not let us choose, the memory is as good as any.
-  return hwloc_alloc_membind(topology_.get(), size.value, hwloc_topology_get_topology_nodeset(topology_.get()),
-                             HWLOC_MEMBIND_INTERLEAVE, HWLOC_MEMBIND_BYNODESET);
+  // Pages of its own, which take their placement with them when they are given back.
+  void* memory = mmap(nullptr, size.value, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return nullptr;
+  // Where the system does not let us choose, the memory is as good as any.
+  hwloc_set_area_membind(topology_.get(), memory, size.value, hwloc_topology_get_topology_nodeset(topology_.get()),
+                         HWLOC_MEMBIND_INTERLEAVE, HWLOC_MEMBIND_BYNODESET);
+  return memory;
 }
 
 void HostMemory::release(void* memory, Bytes size) noexcept {
   if (!interleaves(size)) return ::operator delete(memory, std::align_val_t(kAlignment));
-  hwloc_free(topology_.get(), memory, size.value);
+  if (memory != nullptr) munmap(memory, size.value);
 }
 
 }  // namespace mitra::cpu
