@@ -120,6 +120,22 @@ TEST_CASE("what a variable names but does not exist is refused when a Runtime is
   CHECK_THROWS_WITH(Runtime(), contains("dmdas2"));
 }
 
+TEST_CASE("teams and placements of memory that cannot be are refused with what can be") {
+  Config config = test::with_workers(4);
+  config.teams = "l2";
+  expect_refused(config, "teams=l2: expected 0 (no teams), l3", "KxN");
+  config.teams = "2x3";
+  expect_refused(config, "teams=2x3: there is room for 1 teams of 3 cores; 4 cores are used", "MITRA_TEAMS and MITRA_WORKERS");
+  config.teams = "";
+  config.numa = "far";
+  expect_refused(config, "numa=far: expected first_touch or interleave", "MITRA_NUMA");
+  Config simulated;
+  simulated.backend = "sim";
+  simulated.machine = "mirage";
+  simulated.teams = "l3";
+  expect_refused(simulated, "teams=l3: machine 'mirage' has its workers from its file", "unset MITRA_TEAMS");
+}
+
 TEST_CASE("a refused construction leaves the process as it was") {
   for (int i = 0; i < 20; ++i) CHECK_THROWS_AS(Runtime(test::with_workers(2, "nobody")), ConfigError);
   Runtime rt(test::with_workers(2));

@@ -15,7 +15,8 @@ using test::Variable;
 TEST_CASE("without variables the environment gives the defaults") {
   const Variable none[] = {{"MITRA_WORKERS", nullptr}, {"MITRA_SCHEDULER", nullptr}, {"MITRA_WINDOW", nullptr},
                            {"MITRA_SEED", nullptr},    {"MITRA_BIND", nullptr},      {"MITRA_WATCHDOG", nullptr},
-                           {"MITRA_BACKEND", nullptr}, {"MITRA_RECORD_GRAPH", nullptr}, {"MITRA_TEST_SEED", nullptr}, {"MITRA_TEST_SEEDS", nullptr},
+                           {"MITRA_BACKEND", nullptr}, {"MITRA_RECORD_GRAPH", nullptr}, {"MITRA_TEAMS", nullptr},
+                           {"MITRA_NUMA", nullptr}, {"MITRA_TEST_SEED", nullptr}, {"MITRA_TEST_SEEDS", nullptr},
                            {"MITRA_TEST_SCALE", nullptr}};
   const Config config = Config::from_environment();
   CHECK(config.backend == "native");
@@ -26,6 +27,8 @@ TEST_CASE("without variables the environment gives the defaults") {
   CHECK(config.bind);
   CHECK(config.watchdog == Seconds(0.0));
   CHECK(config.record_graph.empty());
+  CHECK(config.teams.empty());
+  CHECK(config.numa == "first_touch");
 }
 
 TEST_CASE("each variable sets its option") {

@@ -16,6 +16,7 @@
 #include <mitra/mitra.hpp>
 #include <mitra/registry.hpp>
 
+#include "backends/cpu/team_executor.hpp"
 #include "model/teams.hpp"
 #include "model/topology.hpp"
 #include "support/catch.hpp"
@@ -371,4 +372,44 @@ TEST_CASE("Runtimes with teams of different sizes live side by side, and come an
     large.wait();
   }
   CHECK(processors_now().size() >= 1);
+}
+
+// ------------------------------------------------------------------------------------------------ both executors
+
+TEST_CASE("teams of plain threads do the same as those of the build") {
+  // Where Mitra is built with oneTBB, no Runtime uses these threads.
+  static constexpr unsigned kSize = 4;
+  const Team team{kSize, 0, 0, {}};
+  const cpu::ThreadLibraries none;
+  const auto executor = cpu::make_thread_executor(team, none);
+  struct Call {
+    test::Rendezvous* all;
+    std::atomic<int> calls{0};
+    cpu::TeamExecutor* executor;
+  };
+  for (int round = 0; round < 20; ++round) {
+    test::Rendezvous all(kSize);
+    Call call{&all, {}, executor.get()};
+    executor->loop(kSize, [](void* argument, std::size_t first, std::size_t last) {
+      auto& c = *static_cast<Call*>(argument);
+      for (; first != last; ++first) {
+        c.all->meet();
+        ++c.calls;
+      }
+    }, &call);
+    CHECK(call.calls == kSize);
+    Call nested{nullptr, {}, executor.get()};
+    executor->loop(100, [](void* argument, std::size_t first, std::size_t last) {
+      auto& c = *static_cast<Call*>(argument);
+      for (; first != last; ++first)
+        c.executor->loop(10, [](void* inner, std::size_t from, std::size_t to) {
+          static_cast<Call*>(inner)->calls += static_cast<int>(to - from);
+        }, &c);
+    }, &nested);
+    CHECK(nested.calls == 1000);
+    CHECK_THROWS_WITH(executor->loop(50, [](void*, std::size_t first, std::size_t last) {
+      for (; first != last; ++first)
+        if (first == 20) throw std::runtime_error("at 20");
+    }, nullptr), "at 20");
+  }
 }
