@@ -4,6 +4,7 @@
 #include <charconv>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -84,6 +85,16 @@ std::vector<std::vector<std::size_t>> deal_cores(const TeamChoice& choice, const
     if (!taken[i]) workers.push_back({i});
   workers.insert(workers.end(), teams.begin(), teams.end());
   return workers;
+}
+
+void bind_single_cores(Machine& machine, const std::vector<Processor>& processors) {
+  std::set<int> in_teams;
+  for (const Worker& worker : machine.workers)
+    if (worker.cores > 1) in_teams.insert(worker.bound_to.begin(), worker.bound_to.end());
+  for (Worker& worker : machine.workers)
+    for (const Processor& processor : processors)
+      if (worker.cores == 1 && processor.l3_domain == worker.l3_domain && !in_teams.contains(processor.index))
+        worker.bound_to.push_back(processor.index);
 }
 
 }  // namespace mitra::model

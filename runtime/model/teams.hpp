@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include <mitra/machine.hpp>
+
 namespace mitra::model {
 
 /// What Config::teams asks for.
@@ -31,5 +33,14 @@ struct CorePlace {
 /// @returns The cores of each worker, by their places in `cores`: first the single cores, then the teams, each in order.
 /// @throws ConfigError if there is no room for the teams; it says for which there is.
 std::vector<std::vector<std::size_t>> deal_cores(const TeamChoice& choice, const std::vector<CorePlace>& cores);
+
+/// A processor that the process may use, by the operating system's index.
+struct Processor {
+  int index = 0;
+  int l3_domain = 0;
+};
+
+/// Binds the workers of one core to the processors of their cache that no team is bound to.
+void bind_single_cores(Machine& machine, const std::vector<Processor>& processors);
 
 }  // namespace mitra::model

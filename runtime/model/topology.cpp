@@ -94,7 +94,6 @@ Machine discover_machine(unsigned workers, bool bind, std::string_view teams) {
   machine.name = "this machine";
   machine.processors = static_cast<int>(here ? units.size() : std::max(1U, std::thread::hardware_concurrency()));
   machine.memory_nodes.push_back({"host", Bytes(hwloc_get_root_obj(topology.get())->total_memory)});
-  std::vector<int> in_teams;
   for (const std::vector<std::size_t>& members : deal_cores(choice, used)) {
     const CorePlace& where = used[members.front()];
     Worker worker;
@@ -111,20 +110,18 @@ Machine discover_machine(unsigned workers, bool bind, std::string_view teams) {
                                                         : processors_of(topology.get(), place, units);
         worker.bound_to.insert(worker.bound_to.end(), mine.begin(), mine.end());
       }
-      in_teams.insert(in_teams.end(), worker.bound_to.begin(), worker.bound_to.end());
     }
     machine.classes[worker.worker_class.index()].workers.push_back(worker.id);
     machine.workers.push_back(std::move(worker));
   }
   // To the cache and not to the core: the application's own thread is a worker, too, and is not bound by us. Bound to
   // cores, a worker and that thread would share one while another is idle, until the system notices, milliseconds later.
-  if (bound)
-    for (Worker& worker : machine.workers)
-      for (hwloc_obj_t unit : units)
-        if (const int processor = static_cast<int>(unit->os_index);
-            worker.cores == 1 && domain_of(topology.get(), unit, HWLOC_OBJ_L3CACHE) == worker.l3_domain &&
-            std::ranges::find(in_teams, processor) == in_teams.end())
-          worker.bound_to.push_back(processor);
+  if (bound) {
+    std::vector<Processor> processors;
+    for (hwloc_obj_t unit : units)
+      processors.push_back({static_cast<int>(unit->os_index), domain_of(topology.get(), unit, HWLOC_OBJ_L3CACHE)});
+    bind_single_cores(machine, processors);
+  }
   return machine;
 }
 

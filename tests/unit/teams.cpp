@@ -164,6 +164,18 @@ TEST_CASE("a team is bound to its cores, and single cores to those of their cach
   for (const Worker& worker : model::discover_machine(count, false, "1x2").workers) CHECK(worker.bound_to.empty());
 }
 
+TEST_CASE("single cores keep to their cache, and off the processors of teams") {
+  Machine machine;
+  machine.workers.resize(3);
+  machine.workers[1].l3_domain = 1;
+  machine.workers[2].cores = 2;
+  machine.workers[2].bound_to = {2, 3};
+  model::bind_single_cores(machine, {{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 1}, {5, 1}});
+  CHECK((machine.workers[0].bound_to == std::vector{0, 1}));
+  CHECK((machine.workers[1].bound_to == std::vector{4, 5}));
+  CHECK((machine.workers[2].bound_to == std::vector{2, 3}));
+}
+
 TEST_CASE("the environment names the teams") {
   const Variable teams("MITRA_TEAMS", "1x2"), workers("MITRA_WORKERS", "4");
   const Runtime rt;

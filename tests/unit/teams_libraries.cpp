@@ -7,8 +7,8 @@
 #include <thread>
 
 #ifdef MITRA_TEST_TBB
+#include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
-#include <oneapi/tbb/parallel_reduce.h>
 #include <oneapi/tbb/task_arena.h>
 #endif
 #ifdef _OPENMP
@@ -72,12 +72,17 @@ TEST_CASE("oneTBB's threads are bound to the team for as long as they work for i
   const Worker& team = rt.machine().workers.front();
   if (team.bound_to.empty()) return;
   const std::set<int> expected(team.bound_to.begin(), team.bound_to.end());
-  // Threads of oneTBB take over where their creator may run: here, one processor alone.
+  // Threads of oneTBB take over where their creator may run: here, one processor alone; and they are there before the team.
   cpu_set_t before, one;
   REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
   CPU_ZERO(&one);
   CPU_SET(static_cast<std::size_t>(*expected.begin()), &one);
   REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+  {
+    test::Rendezvous four(4);
+    const oneapi::tbb::global_control threads(oneapi::tbb::global_control::max_allowed_parallelism, 256);
+    oneapi::tbb::task_arena(4).execute([&] { oneapi::tbb::parallel_for(0, 4, [&](int) { four.meet(); }); });
+  }
   std::atomic<int> wrong{0};
   test::Rendezvous both(2);
   rt.submit(codelet("look").cpu([&] {
