@@ -17,6 +17,7 @@
 
 #include <mitra/mitra.hpp>
 
+#include "backends/cpu/team_executor.hpp"
 #include "support/catch.hpp"
 #include "support/gate.hpp"
 #include "support/runtimes.hpp"
@@ -72,17 +73,12 @@ TEST_CASE("oneTBB's threads are bound to the team for as long as they work for i
   const Worker& team = rt.machine().workers.front();
   if (team.bound_to.empty()) return;
   const std::set<int> expected(team.bound_to.begin(), team.bound_to.end());
-  // Threads of oneTBB take over where their creator may run: here, one processor alone; and they are there before the team.
+  // Threads of oneTBB take over where their creator may run: here, one processor alone.
   cpu_set_t before, one;
   REQUIRE(sched_getaffinity(0, sizeof before, &before) == 0);
   CPU_ZERO(&one);
   CPU_SET(static_cast<std::size_t>(*expected.begin()), &one);
   REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
-  {
-    test::Rendezvous four(4);
-    const oneapi::tbb::global_control threads(oneapi::tbb::global_control::max_allowed_parallelism, 256);
-    oneapi::tbb::task_arena(4).execute([&] { oneapi::tbb::parallel_for(0, 4, [&](int) { four.meet(); }); });
-  }
   std::atomic<int> wrong{0};
   test::Rendezvous both(2);
   rt.submit(codelet("look").cpu([&] {
@@ -97,6 +93,48 @@ TEST_CASE("oneTBB's threads are bound to the team for as long as they work for i
   }).moldable());
   CHECK_NOTHROW(rt.wait());
   sched_setaffinity(0, sizeof before, &before);
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("threads are bound from their entry into an arena to their exit") {
+  const std::set<int> all = processors_now();
+  if (all.size() < 2) return;
+  const int processors[] = {*all.begin()};
+  const Team team{3, 0, 0, processors};
+  const cpu::ThreadLibraries none;
+  // What it is told is one processor: where else they ran would be seen.
+  std::atomic<int> wrong{0};
+  {
+    const auto executor = cpu::make_tbb_executor(team, none);
+    const cpu::Binding here(processors);
+    struct Call {
+      cpu::TeamExecutor* executor;
+      std::atomic<int>* wrong;
+    } call{executor.get(), &wrong};
+    executor->enter([](void* argument) {
+      test::Rendezvous three(3);
+      struct Inner {
+        test::Rendezvous* three;
+        std::atomic<int>* wrong;
+      } inner{&three, static_cast<Call*>(argument)->wrong};
+      static_cast<Call*>(argument)->executor->loop(3, [](void* i, std::size_t first, std::size_t last) {
+        for (; first != last; ++first) {
+          static_cast<Inner*>(i)->three->meet();
+          *static_cast<Inner*>(i)->wrong += processors_now().size() != 1;
+        }
+      }, &inner);
+    }, &call);
+  }
+  CHECK(wrong == 0);
+  // The same threads, in another arena.
+  const oneapi::tbb::global_control threads(oneapi::tbb::global_control::max_allowed_parallelism, 256);
+  test::Rendezvous four(4);
+  oneapi::tbb::task_arena(4).execute([&] {
+    oneapi::tbb::parallel_for(0, 4, [&](int) {
+      four.meet();
+      wrong += processors_now() != all;
+    });
+  });
   CHECK(wrong == 0);
 }
 
