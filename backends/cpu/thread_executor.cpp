@@ -35,10 +35,11 @@ class ThreadExecutor final : public TeamExecutor {
     Loop loop{range, argument, count, std::max<std::size_t>(1, count / (kPieces * team_.size))};
     {
       std::unique_lock lock(mutex_);
-      if (loop_ != nullptr) {  // the threads are busy with the loop around this one
+      if (busy_) {  // the threads have the loop around this one
         lock.unlock();
         return range(argument, 0, count);
       }
+      busy_ = true;
       loop_ = &loop;
       ++loops_;
       changed_.notify_all();
@@ -48,6 +49,7 @@ class ThreadExecutor final : public TeamExecutor {
       std::unique_lock lock(mutex_);
       loop_ = nullptr;  // who has not woken up yet is not waited for
       left_.wait(lock, [&] { return loop.helpers == 0; });
+      busy_ = false;
     }
     if (loop.error) std::rethrow_exception(loop.error);
   }
@@ -111,7 +113,8 @@ class ThreadExecutor final : public TeamExecutor {
   const ThreadLibraries& libraries_;
   std::mutex mutex_;
   std::condition_variable changed_, left_;
-  Loop* loop_ = nullptr;     // under mutex_, as the next two
+  Loop* loop_ = nullptr;     // that still wants helpers; under mutex_, as the next three
+  bool busy_ = false;        // a loop is under way: some of it may be left when nobody is wanted any more
   std::uint64_t loops_ = 0;  // begun so far: a thread helps in each once
   bool stopping_ = false;
   std::vector<std::thread> threads_;
