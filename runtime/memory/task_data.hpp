@@ -9,6 +9,13 @@
 
 namespace mitra::memory {
 
+constexpr bool fetches(AccessMode mode) {
+  return mode == AccessMode::read || mode == AccessMode::readwrite || mode == AccessMode::commute;
+}
+constexpr bool writes(AccessMode mode) {
+  return mode == AccessMode::write || mode == AccessMode::readwrite || mode == AccessMode::commute;
+}
+
 /// Calls f(number, mode) once for each datum of the task that has replicas; of several accesses to one, with the strongest.
 template <class F>
 void for_each_datum(const detail::TaskHeader& task, F&& f) {

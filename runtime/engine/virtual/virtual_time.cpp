@@ -448,9 +448,9 @@ void VirtualTime::end_nested_wait(WorkerId worker) {
 
 // ------------------------------------------------------------------------------------------------ transfers
 
-void VirtualTime::start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) {
+void VirtualTime::start_copy(const memory::CopyOrder& order) {
   ++transfers_;
-  driver_.copy(from, to, size, urgent, transfer);
+  driver_.copy(order.from, order.to, order.size, order.urgent, order.transfer);
 }
 
 Seconds VirtualTime::copy_time(NodeId from, NodeId to, Bytes size) {

@@ -150,9 +150,10 @@ class VirtualTime final : private memory::MemoryClient {
     std::uint64_t tasks = 0;                                // executed
     Seconds until{};               // expected end of what it holds
   };
-  void start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) override;
+  void start_copy(const memory::CopyOrder& order) override;
   void data_ready(std::uint32_t ticket) override { arrived_.push_back(ticket); }
   Seconds copy_time(NodeId from, NodeId to, Bytes size) override;
+  Seconds wait_time(NodeId from, NodeId to) override { return driver_.backlog(from, to); }
   void add_graph(BoundProblem& bounds) const;
   std::size_t choose_victim(NodeId node, std::span<const AccessRef> candidates) override;
 
