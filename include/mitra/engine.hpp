@@ -51,6 +51,7 @@ struct Lease {
   TaskId id;
   void* address = nullptr;
   void* holder = nullptr;  ///< The engine's: the thread that acquired it. Another one may release it.
+  void* frame = nullptr;   ///< The engine's: what it holds of the memory.
 };
 
 }  // namespace detail

@@ -70,6 +70,7 @@ void TaskEngine::release_commute_locks(ThreadState& self, TaskHeader* task) {
 // ------------------------------------------------------------------------------------------------ execution
 
 TaskHeader* TaskEngine::execute(ThreadState& self, TaskHeader* task) {
+  if (memory_ != nullptr) [[unlikely]] return execute_beside_devices(self, task);
   if (task->traits & detail::kRecorded) return execute_nodes(self, task);
   if (self.replay_done != 0) [[unlikely]] flush_replay(self);  // somebody may be waiting for the replay's end
   // Relaxed: a cancellation that comes now comes too late, and may as well be missed.
@@ -77,32 +78,7 @@ TaskHeader* TaskEngine::execute(ThreadState& self, TaskHeader* task) {
     tell_cancelled(self, *task);
     return finish(self, task, true);
   }
-  TaskHeader* const below = self.context.task;
-  self.context.task = task;
-  const bool observed = config_.watchdog > Seconds(0.0);
-  if (observed) self.running.store(task, std::memory_order_release);
-  bool failed = false;
-  const bool recorded = graph_recorder_ != nullptr;
-  const Seconds start = policy_watches_completions_ || recorded ? driver_->now() : Seconds(0.0);
-  const Seconds inner = recorded ? std::exchange(self.inner, Seconds(0.0)) : Seconds(0.0);
-  const bool sampled = self.worker_thread && ++self.grain.count % Grain::kSampled == 0;
-  const std::uint64_t began = sampled ? steady_ns() : 0;
-  try {
-    task->type->launch[0](*task, self.context);
-  } catch (...) {
-    fail(task, std::current_exception());
-    failed = true;
-  }
-  if (sampled) self.grain.add(steady_ns() - began);
-  if (recorded) [[unlikely]] note_duration(self, *task, start, inner);
-  if (policy_watches_completions_) {
-    const Measured measured{self.context.worker, start, driver_->now() - start};
-    detail::SpinGuard guard(policy_lock_);
-    policy_->finished(TaskRef(task), measured, self.view);
-  }
-  if (observed) self.running.store(below, std::memory_order_release);
-  self.context.task = below;
-  self.executed.store(self.executed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  const bool failed = run_body(self, task);
   return finish(self, task, failed);
 }
 

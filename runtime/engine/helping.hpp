@@ -173,6 +173,7 @@ void TaskEngine::pass_time_until(ThreadState& self, Predicate&& done) {
 template <class Predicate>
 void TaskEngine::help_until(ThreadState& self, unsigned patience, Predicate&& done) {
   if (virtual_time_ != nullptr) return pass_time_until(self, done);
+  if (self.on_device) return sleep_apart(self, done);  // on a thread of the device's driver
   while (!done()) {
     const WorkerRole role(*this, self);
     if (!role.held) {

@@ -96,16 +96,28 @@ detail::Lease TaskEngine::lend(detail::AccessWord access, SourceLocation where) 
     throw MisuseError(detail::message("acquire: ", graph::datum_of(access).label(), " was to be written by a cancelled task"));
   }
   void* address = nullptr;
+  Frame* frame = nullptr;
+  if (memory_ != nullptr && !LiveMemory::in_place(*task)) {
+    frame = &memory_->enter_and_wait(*task, NodeId(0));
+    wait_for_data(self, *frame);
+    if (frame->state.load(std::memory_order_relaxed) == Frame::State::refused) {
+      const std::string why = frame->refusal;
+      memory_->leave(*frame, false);
+      complete_signal(self, task, false);
+      throw Error(detail::message("acquire: ", datum.label(), ": ", why));
+    }
+  }
   try {
     address = executes() ? memory::home_address(datum, *driver_) : datum.host;
     detail::SpinGuard guard(self.held_lock);
     self.held.push_back({&datum, access.mode()});
   } catch (...) {
+    if (frame != nullptr) memory_->leave(*frame, false);
     complete_signal(self, task, false);
     throw;
   }
   leases_of(self, self.context.task).fetch_add(1, std::memory_order_relaxed);
-  return {task, TaskId(id), address, &self};
+  return {task, TaskId(id), address, &self, frame};
 }
 
 void TaskEngine::end_lease(const detail::Lease& lease) noexcept {
@@ -117,6 +129,7 @@ void TaskEngine::end_lease(const detail::Lease& lease) noexcept {
       return h.datum == &graph::datum_of(access) && h.mode == access.mode();
     }));
   }
+  if (lease.frame != nullptr) memory_->leave(*static_cast<Frame*>(lease.frame), true);
   // The task that acquired has not completed: the lease is a child of it.
   leases_of(holder, lease.task->parent).fetch_sub(1, std::memory_order_relaxed);
   complete_signal(thread_state(), lease.task, false);

@@ -222,7 +222,7 @@ TaskHeader* TaskEngine::execute_nodes(ThreadState& self, TaskHeader* node) {
         if (graph_recorder_ != nullptr) note_duration(self, *node, start, inner);
         if (policy_watches_completions_) {
           const Measured measured{worker, start, driver_->now() - start};
-          detail::SpinGuard guard(policy_lock_);
+          const PolicyGuard guard(*this);
           policy_->finished(TaskRef(node), measured, self.view);
         }
       }

@@ -154,7 +154,18 @@ void TaskEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) 
       }
     }
   }
-  const bool runs_somewhere = virtual_time_ == nullptr ? (task.kinds & 1U) != 0 : (task.kinds | task.type->modelled) != 0;
+  if (memory_ != nullptr && !(task.traits & detail::kSignal)) [[unlikely]] {
+    // Emulated devices run CPU bodies, and no others.
+    if (devices_->emulates()) task.kinds = static_cast<std::uint8_t>((task.kinds & 1U) | task.type->emulated);
+    task.kinds = memory_->kinds_with_room(task, task.kinds);
+    const Frame* frame = thread_state().frame;
+    if (task.parent != nullptr && frame != nullptr && frame->implementation != WorkerKind::cpu)
+      throw MisuseError(detail::message("submit '", task.name(), "': the body of '", task.parent->name(),
+                                        "' has only enqueued its work on the GPU, and submits a task that could overtake it; submit from "
+                                        "a .cpu body"));
+  }
+  const std::uint8_t here = memory_ != nullptr ? 3U : 1U;
+  const bool runs_somewhere = virtual_time_ == nullptr ? (task.kinds & here) != 0 : (task.kinds | task.type->modelled) != 0;
   if (!runs_somewhere && !(task.traits & detail::kSignal)) [[unlikely]] {
     std::string have;
     for (const WorkerClass& c : machine_.classes)
@@ -198,7 +209,7 @@ std::size_t TaskEngine::prepare(TaskHeader& task, const detail::SubmitExtras* ex
 
 void TaskEngine::tell_policy(ThreadState& self, TaskHeader& task) {
   if (policy_concurrent_ || virtual_time_ != nullptr) return policy_->submitted(TaskRef(&task), self.view);
-  detail::SpinGuard policy_guard(policy_lock_);
+  const PolicyGuard policy_guard(*this);
   policy_->submitted(TaskRef(&task), self.view);
 }
 
@@ -207,13 +218,14 @@ void TaskEngine::tell_cancelled(ThreadState& self, TaskHeader& task) {
   if (virtual_time_ != nullptr) virtual_time_->task_left();
   if (!policy_watches_submissions_ || (task.traits & (detail::kRecorded | detail::kSignal | detail::kReplay))) return;
   if (policy_concurrent_ || virtual_time_ != nullptr) return policy_->cancelled(TaskRef(&task), self.view);
-  detail::SpinGuard policy_guard(policy_lock_);
+  const PolicyGuard policy_guard(*this);
   policy_->cancelled(TaskRef(&task), self.view);
 }
 
 Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras) {
   const auto virtual_lock = lock_virtual_time();
   TaskHeader* const parent = task.parent;
+  if (memory_ != nullptr && self.frame != nullptr && parent == self.context.task && parent != nullptr) memory_->publish(*self.frame);
   if (parent != nullptr && !(parent->traits & detail::kParent)) {
     parent->link = new Domain;
     parent->traits |= detail::kParent;

@@ -37,6 +37,9 @@ namespace mitra::engine {
 /// Defined beside the environment, in config.cpp: the one place that writes to standard error.
 void report_to_standard_error(std::string_view text);
 
+class DeviceSet;
+class DeviceWorkers;
+class LiveMemory;
 class VirtualTime;
 
 class TaskEngine final : public Engine {
@@ -88,6 +91,8 @@ class TaskEngine final : public Engine {
   friend class Rehearsal;
   friend class WorkerView;
   friend class VirtualTime;
+  friend class LiveMemory;
+  friend class DeviceWorkers;
 
   // --- threads (threads.cpp) ---
   ThreadState& thread_state() {
@@ -121,14 +126,19 @@ class TaskEngine final : public Engine {
   /// Tells a policy that looks ahead of a task. @pre self.predecessors are its own
   void tell_policy(ThreadState& self, TaskHeader& task);
   void tell_cancelled(ThreadState& self, TaskHeader& task);
-  bool runs_next(ThreadState& self, TaskHeader* successor) {
-    if (policy_concurrent_) return policy_->runs_next(TaskRef(successor), self.context.worker);
-    detail::SpinGuard guard(policy_lock_);
-    return policy_->runs_next(TaskRef(successor), self.context.worker);
-  }
+  bool runs_next(ThreadState& self, TaskHeader* successor);
   void hand_to_policy(ThreadState& self, TaskHeader* task);
   TaskHeader* take_from_policy(ThreadState& self);
   TaskHeader* execute(ThreadState& self, TaskHeader* task);
+  /// The same beside devices: the task's data may lie elsewhere. @returns Null also if they are on their way: then whoever
+  /// finds them arrived goes on with it.
+  TaskHeader* execute_beside_devices(ThreadState& self, TaskHeader* task);
+  /// @returns Whether the body failed.
+  bool run_body(ThreadState& self, TaskHeader* task);
+  static void run_device_body(void* argument, void* stream) noexcept;
+  /// For bodies on cores, where emulated devices are to be faster. @param before  core_seconds() of the thread before.
+  void slow_down(ThreadState& self, Seconds before);
+  static Seconds processor_time();  // that the calling thread has had
   /// For the graph recorder. @param inner  What self.inner was before the body.
   void note_duration(ThreadState& self, const TaskHeader& task, Seconds start, Seconds inner);
   /// Runs a body for its values, in virtual time. @returns Whether it failed.
@@ -146,6 +156,18 @@ class TaskEngine final : public Engine {
   bool take_commute_locks(TaskHeader* task);
   void release_commute_locks(ThreadState& self, TaskHeader* task);
   void fold_reduction(TaskHeader& task);
+
+  /// Serialises calls of a policy that is not concurrent; beside devices, with the memory, since each asks the other.
+  class PolicyGuard {
+   public:
+    explicit PolicyGuard(TaskEngine& engine);
+    ~PolicyGuard();
+    PolicyGuard(const PolicyGuard&) = delete;
+    PolicyGuard& operator=(const PolicyGuard&) = delete;
+
+   private:
+    TaskEngine& engine_;
+  };
 
   // --- waiting (waiting.cpp) ---
   TaskHeader* find_work(ThreadState& self);
@@ -181,6 +203,13 @@ class TaskEngine final : public Engine {
   /// Sleeps without being a worker.
   template <class Predicate>
   void sleep_apart(ThreadState& self, Predicate&& done);
+  /// Until what the frame asked for is there, or refused.
+  void wait_for_data(ThreadState& self, Frame& frame);
+  /// The task under way has waited for its children, which may have taken its data elsewhere.
+  void take_data_back(ThreadState& self);
+  /// Brings lent data home, for the application to look at.
+  void bring_home(ThreadState& self);
+  bool away_from_home(const Datum& datum) const;
   /// The last handle is gone: waits for the datum's tasks where that can end, keeps it until they are done otherwise.
   void forget_data(Datum* datum) noexcept;
   bool in_use(const Datum& datum);
@@ -206,11 +235,16 @@ class TaskEngine final : public Engine {
   const std::uint64_t serial_;
   const std::unique_ptr<const MachineDescription> description_;  // of a machine in virtual time; null: this machine
   std::unique_ptr<Driver> driver_;
+  std::unique_ptr<DeviceSet> devices_;  // null: in virtual time
+  std::size_t cores_ = 0;               // workers that are no devices
   Machine machine_;
   std::vector<bool> homes_;  // by processor: some worker's own; empty: workers have none
   std::unique_ptr<observe::GraphRecorder> graph_recorder_;  // null: nobody wants the graph
   std::unique_ptr<SchedulingPolicy> policy_;
   std::unique_ptr<VirtualTime> virtual_time_;  // null: tasks run live
+  std::unique_ptr<LiveMemory> memory_;         // null: the host's memory is the only one
+  std::unique_ptr<DeviceWorkers> device_workers_;
+  double core_slowdown_ = 1.0;
   bool follows_edges_ = false;                 // somebody wants to know the predecessors of each task
   bool policy_concurrent_ = false, policy_watches_submissions_ = false, policy_watches_completions_ = false;
   std::size_t window_ = 0;

@@ -84,27 +84,33 @@ Seconds WorkerView::now() const { return engine_.now(); }
 void WorkerView::wake(WorkerId worker) { engine_.wake_worker(worker); }
 std::span<const TaskId> WorkerView::predecessors() const { return self_.predecessors; }
 
-// Live, no model knows this machine yet, and there is one memory, which holds all.
+// Live, on one memory, no model knows this machine yet; and that memory holds all.
 std::optional<Estimate> WorkerView::estimate(TaskRef task, ClassId worker_class) {
   if (engine_.virtual_time_ == nullptr) return std::nullopt;
   return engine_.virtual_time_->estimate(*task.header(), worker_class);
 }
 Bytes WorkerView::bytes_missing(TaskRef task, NodeId node) {
+  if (engine_.memory_ != nullptr) return engine_.memory_->bytes_missing(*task.header(), node);
   return engine_.virtual_time_ == nullptr ? Bytes(0) : engine_.virtual_time_->bytes_missing(*task.header(), node);
 }
 std::optional<Seconds> WorkerView::transfer_time(TaskRef task, NodeId node) {
+  if (engine_.memory_ != nullptr) return engine_.memory_->transfer_time(*task.header(), node);
   return engine_.virtual_time_ == nullptr ? Seconds(0.0) : engine_.virtual_time_->transfer_time(*task.header(), node);
 }
 Seconds WorkerView::links_busy(NodeId node) {
+  if (engine_.memory_ != nullptr) return engine_.memory_->links_busy(node);
   return engine_.virtual_time_ == nullptr ? Seconds(0.0) : engine_.virtual_time_->links_busy(node);
 }
 bool WorkerView::holds(const AccessRef& access, NodeId node) {
+  if (engine_.memory_ != nullptr) return engine_.memory_->holds(*access.header(), node);
   return engine_.virtual_time_ == nullptr || engine_.virtual_time_->holds(*access.header(), node);
 }
 std::optional<Bytes> WorkerView::room(NodeId node) {
+  if (engine_.memory_ != nullptr) return engine_.memory_->room(node);
   return engine_.virtual_time_ == nullptr ? std::nullopt : engine_.virtual_time_->room(node);
 }
 void WorkerView::prefetch(TaskRef task, NodeId node) {
+  if (engine_.memory_ != nullptr) return engine_.memory_->prefetch(*task.header(), node);
   if (engine_.virtual_time_ != nullptr) engine_.virtual_time_->prefetch(*task.header(), node);
 }
 Seconds WorkerView::busy_until(WorkerId worker) {
@@ -129,14 +135,17 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
         if (description_ != nullptr) return to_machine(*description_);
         if (config.workers > kLargestWorkers)
           throw ConfigError(detail::message("workers=", config.workers, ": at most ", kLargestWorkers, " (set by MITRA_WORKERS)"));
-        return model::discover_machine(config.workers, config.bind);
+        Machine machine = model::discover_machine(config.workers, config.bind);
+        cores_ = machine.workers.size();
+        devices_ = std::make_unique<DeviceSet>(config, machine);
+        return machine;
       }()),
       policy_(config.policy ? config.policy() : make_scheduler(config.scheduler)),
-      parking_(description_ != nullptr ? 1 : machine_.workers.size(), static_cast<std::size_t>(machine_.processors)) {
+      parking_(description_ != nullptr ? 1 : cores_, static_cast<std::size_t>(machine_.processors)) {
   if (!(config_.watchdog >= Seconds(0.0) && config_.watchdog < Seconds(1e9)))
     throw ConfigError(detail::message("watchdog=", config_.watchdog.value, ": 0 to 1e9 seconds are expected (set by MITRA_WATCHDOG)"));
   if (!config_.record_graph.empty()) graph_recorder_ = std::make_unique<observe::GraphRecorder>(config_.record_graph);
-  const std::size_t count = machine_.workers.size();
+  const std::size_t count = description_ != nullptr ? machine_.workers.size() : cores_;
   // Enough that workers do not starve while the submitting thread helps; small enough that the records stay in a core's L2.
   window_ = config_.window != 0 ? config_.window : std::max<std::size_t>(2048, 64 * count);
   spins_ = count > static_cast<std::size_t>(machine_.processors) ? 32 : 4096;
@@ -160,16 +169,23 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
     role_holder_ = &self;
     self.context.worker = WorkerId(0);
   }
+  for (std::size_t i = 1; i < machine_.workers.size(); ++i)
+    workers_.push_back(std::make_unique<ThreadState>(*this, WorkerId(static_cast<std::uint32_t>(i)), true, seed_of(config_.seed, i)));
+  if (!devices_->empty()) {
+    core_slowdown_ = devices_->core_slowdown();
+    memory_ = std::make_unique<LiveMemory>(*this, machine_, *devices_, *driver_, *policy_);
+    device_workers_ = std::make_unique<DeviceWorkers>(*this, *devices_, *memory_);
+  }
   policy_->start(self.view);
   for (const Worker& worker : machine_.workers) {
     if (worker.processor < 0 || worker.bound_to.empty()) continue;
     homes_.resize(std::max(homes_.size(), static_cast<std::size_t>(worker.processor) + 1));
     homes_[static_cast<std::size_t>(worker.processor)] = true;
   }
-  for (std::size_t i = 1; i < count; ++i)
-    workers_.push_back(std::make_unique<ThreadState>(*this, WorkerId(static_cast<std::uint32_t>(i)), true, seed_of(config_.seed, i)));
   try {
-    for (auto& worker : workers_) threads_.emplace_back([this, state = worker.get()] { worker_main(*state); });
+    for (std::size_t i = 0; i + 1 < count; ++i)
+      threads_.emplace_back([this, state = workers_[i].get()] { worker_main(*state); });
+    if (device_workers_ != nullptr) device_workers_->start();
     if (config_.watchdog > Seconds(0.0)) watchdog_ = std::thread([this] { watchdog_main(); });
   } catch (...) {
     stop_threads();
@@ -233,11 +249,13 @@ void TaskEngine::stop_threads() noexcept {
   for (auto& worker : workers_) parking_.wake(worker->parker, Token::look);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  if (device_workers_ != nullptr) device_workers_->stop();
   if (watchdog_.joinable()) watchdog_.join();
 }
 
 void TaskEngine::wake_worker(WorkerId worker) {
   if (virtual_time_ != nullptr) return virtual_time_->wake(worker);
+  if (worker.index() >= cores_ && device_workers_ != nullptr) return device_workers_->wake(worker);
   if (worker.index() > 0 && worker.index() <= workers_.size())
     parking_.wake(workers_[worker.index() - 1]->parker, Token::search);
   else
@@ -284,6 +302,7 @@ std::shared_ptr<detail::DataHeader> TaskEngine::add_data(detail::DataSpec spec) 
   datum->engine = this;
   if (graph_recorder_ != nullptr) graph_recorder_->registered(*datum, datum->name);
   if (virtual_time_ != nullptr) virtual_time_->add_data(*datum);
+  if (memory_ != nullptr) memory_->add(*datum);
   return datum;
 }
 
@@ -309,14 +328,14 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
     SubmissionGuard guard(submission_lock_);
     reduced = datum->root.group == graph::AccessGroup::reduce;
   }
-  if (may_wait && (from_task || reduced || in_use(*datum))) {
+  if (may_wait && (from_task || reduced || in_use(*datum) || away_from_home(*datum))) {
     try {
       end_lease(lend(detail::AccessWord(datum, AccessMode::readwrite), SourceLocation{}));
     } catch (const Error&) {
       // The tasks that used it are over all the same; Runtime::wait() tells of the failure.
     }
   }
-  if (in_use(*datum)) {
+  if (in_use(*datum) || away_from_home(*datum)) {
     std::scoped_lock lock(keep_mutex_);
     retired_.push_back(datum);
     return;
@@ -340,9 +359,12 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
     const auto virtual_lock = lock_virtual_time();
     virtual_time_->forget_data(*datum);
   }
+  if (memory_ != nullptr) memory_->forget(*datum);
   memory::release_all(*datum, *driver_);
   delete datum;
 }
+
+bool TaskEngine::away_from_home(const Datum& datum) const { return memory_ != nullptr && memory_->away_from_home(datum); }
 
 void TaskEngine::free_retired_data() {
   const auto virtual_lock = lock_virtual_time();
@@ -350,7 +372,7 @@ void TaskEngine::free_retired_data() {
   {
     std::scoped_lock lock(keep_mutex_);
     std::erase_if(retired_, [&](Datum* datum) {
-      if (in_use(*datum)) return false;
+      if (in_use(*datum) || away_from_home(*datum)) return false;
       data_.erase(datum);
       free.push_back(datum);
       return true;
@@ -358,6 +380,7 @@ void TaskEngine::free_retired_data() {
   }
   for (Datum* datum : free) {
     if (virtual_time_ != nullptr) virtual_time_->forget_data(*datum);
+    if (memory_ != nullptr) memory_->forget(*datum);
     memory::release_all(*datum, *driver_);
     delete datum;
   }
@@ -374,6 +397,7 @@ void TaskEngine::rebind(detail::DataHeader* data, void* host) {
   if (in_use(datum))
     throw MisuseError(detail::message("rebind: ", datum.label(), " is in use by a task; wait for it first"));
   datum.host = host;
+  if (memory_ != nullptr) memory_->moved(datum);
 }
 
 void TaskEngine::keep(std::shared_ptr<const void> state) {

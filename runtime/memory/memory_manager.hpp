@@ -130,6 +130,10 @@ class MemoryManager {
   bool holds(const detail::DataHeader& data, NodeId node) const;
   /// @returns What node 0 may do with the datum without asking; it stays so until the client is told otherwise.
   HomeState home(std::uint32_t datum) const;
+  /// @returns Whether copies from or to node 0 are under way, or to come.
+  bool moves_at_home(std::uint32_t datum) const {
+    return replica(datum, NodeId(0)).outgoing != 0 || replica(datum, NodeId(0)).transfer != kNone;
+  }
   ReplicaState state(std::uint32_t datum, NodeId node) const { return replica(datum, node).state; }
   detail::DataHeader* header(std::uint32_t datum) const { return data_[datum].header; }
   Bytes size(std::uint32_t datum) const { return Bytes(data_[datum].size); }

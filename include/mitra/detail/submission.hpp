@@ -50,10 +50,11 @@ namespace detail {
 
 /// @param is_private  Reduce or scratch: the task has a copy of its own.
 inline void* address_of(const ExecutionContext& context, std::size_t index, bool is_private) {
+  if (context.addresses != nullptr) [[unlikely]] return context.addresses[index];
   DataHeader* data = context.task->access_words()[index].data();
   // Acquire: a concurrent reader may allocate the datum right now, and then this address is its first.
   void* address = std::atomic_ref(data->host).load(std::memory_order_acquire);
-  if (is_private || address == nullptr || context.node.value != 0) [[unlikely]]
+  if (is_private || address == nullptr) [[unlikely]]
     address = context.engine->address(context, index);
   return address;
 }
@@ -63,6 +64,12 @@ decltype(auto) view_of(const ExecutionContext& context, std::size_t index) {
   DataHeader* data = context.task->access_words()[index].data();
   constexpr bool is_private = Mode == AccessMode::reduce || Mode == AccessMode::scratch;
   void* address = address_of(context, index, is_private);
+  if (context.addresses != nullptr) [[unlikely]] {  // a replica has no gaps between its columns
+    if constexpr (reads_only(Mode))
+      return Kind::make_const(address, data->shape.packed());
+    else
+      return Kind::make(address, data->shape.packed());
+  }
   if constexpr (reads_only(Mode)) {
     return Kind::make_const(address, data->shape);
   } else if constexpr (is_private) {
@@ -334,6 +341,7 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
       .launch = {cpu_launch(), hip_launch()},
       .destroy = !on_heap && std::is_trivially_destructible_v<Closure> ? nullptr : &destroy,
       .cost = cost_function(),
+      .emulated = Body::emulated ? 2 : 0,
       .modelled = Body::hip_modelled ? 2 : 0,
   };
 
@@ -434,7 +442,7 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
 /// A function object used once: it is a CPU implementation.
 template <class F>
 struct OneShotBody {
-  static constexpr bool has_cpu = true, has_hip = false, has_cost = false, hip_modelled = false;
+  static constexpr bool has_cpu = true, has_hip = false, has_cost = false, hip_modelled = false, emulated = false;
   [[no_unique_address]] F function;
   template <class... P>
   void cpu(P&&... p) { std::invoke(function, std::forward<P>(p)...); }
@@ -449,6 +457,7 @@ struct CodeletBody<CodeletState<Cpu, Hip, Cost>> {
   static constexpr bool hip_modelled = std::is_same_v<Hip, Modelled>;
   static constexpr bool has_hip = !std::is_same_v<Hip, Unimplemented> && !hip_modelled;
   static constexpr bool has_cost = !std::is_same_v<Cost, Unimplemented>;
+  static constexpr bool emulated = has_cpu;
   const CodeletState<Cpu, Hip, Cost>* state;
   template <class... P> void cpu(P&&... p) const { if constexpr (has_cpu) std::invoke(state->cpu, std::forward<P>(p)...); }
   template <class... P> void hip(P&&... p) const { if constexpr (has_hip) std::invoke(state->hip, std::forward<P>(p)...); }

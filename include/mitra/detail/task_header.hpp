@@ -32,6 +32,7 @@ struct TaskType {
   std::array<Launch, kWorkerKinds> launch{};  ///< By WorkerKind; null: not implemented there.
   void (*destroy)(TaskHeader&) noexcept = nullptr;  ///< Null: nothing to destroy.
   WorkAmount (*cost)(TaskHeader&) = nullptr;        ///< Null: the codelet does not say.
+  std::uint8_t emulated = 0;  ///< Bit WorkerKind: an emulated device of that kind runs the CPU body.
   std::uint8_t modelled = 0;  ///< Bit WorkerKind: not implemented there, and yet a simulation may place it there.
 };
 
@@ -88,6 +89,7 @@ struct ExecutionContext {
   NodeId node;
   TaskHeader* task;
   void* stream = nullptr;  ///< GPUs: the native stream.
+  void* const* addresses = nullptr;  ///< Of the accesses, on a node that is not the host's; null: where DataHeader says.
 };
 
 }  // namespace mitra::detail

@@ -20,14 +20,22 @@ detail::GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cas
 /// What happens on behalf of a worker: policy and engine see it as the caller.
 class Acting {
  public:
-  Acting(ThreadState& self, const detail::ExecutionContext& context) : self_(self), saved_(self.context) { self.context = context; }
-  ~Acting() { self_.context = saved_; }
+  Acting(ThreadState& self, const detail::ExecutionContext& context, WorkerKind kind)
+      : self_(self), saved_(self.context), kinds_(self.kinds) {
+    self.context = context;
+    self.kinds = static_cast<std::uint8_t>(1U << static_cast<unsigned>(kind));
+  }
+  ~Acting() {
+    self_.context = saved_;
+    self_.kinds = kinds_;
+  }
   Acting(const Acting&) = delete;
   Acting& operator=(const Acting&) = delete;
 
  private:
   ThreadState& self_;
   const detail::ExecutionContext saved_;
+  const std::uint8_t kinds_;
 };
 
 }  // namespace
@@ -75,7 +83,7 @@ VirtualTime::~VirtualTime() = default;
 // ------------------------------------------------------------------------------------------------ data
 
 void VirtualTime::add_data(Datum& datum) {
-  datum.shape_number = costs_.shape_number(datum.shape);
+  datum.shape_number = costs_.shape_number(datum.shape) & 0xffffff;
   if (many_nodes_) memory_.add(datum, datum.lent);
 }
 
@@ -179,7 +187,7 @@ void VirtualTime::hand_over(ThreadState& self, TaskHeader* task) {
 }
 
 TaskHeader* VirtualTime::take_from_policy(ThreadState& self, WorkerId worker) {
-  const Acting acting(self, context_of(worker, nullptr));
+  const Acting acting(self, context_of(worker, nullptr), kind_of(workers_[worker.index()]));
   acting_ = &self;
   const bool measured = books_.decides();
   const std::uint64_t began = measured ? wall_ns() : 0;
@@ -353,7 +361,7 @@ void VirtualTime::start(ThreadState& self, std::uint32_t number) {
       if (many_nodes_) memory_.release_unused(*task, worker.node);
       free_slot(number);
       --worker.held;
-      const Acting acting(self, context_of(id, nullptr));
+      const Acting acting(self, context_of(id, nullptr), kind_of(worker));
       engine_.tell_cancelled(self, *task);
       if (TaskHeader* next = engine_.finish(self, task, true)) engine_.hand_to_policy(self, next);
       engine_.complete_deferred(self);
@@ -400,7 +408,7 @@ void VirtualTime::end(ThreadState& self, std::uint32_t number) {
   if (worker.held == 0) worker.until = now;
   ++worker.tasks;
   books_.ended(task->id.load(std::memory_order_relaxed), id, worker.worker_class, slot.start, now, slot.watts);
-  const Acting acting(self, context_of(id, nullptr));
+  const Acting acting(self, context_of(id, nullptr), kind_of(worker));
   acting_ = &self;
   if (many_nodes_ && !slot.data_released) memory_.release(*task, worker.node);
   if (watches_completions_) policy_.finished(TaskRef(task), Measured{id, slot.start, now - slot.start}, self.view);

@@ -1,0 +1,89 @@
+// How host threads work beside devices: tasks whose data may lie elsewhere, and waits for data.
+// Flow: worker loop, waits -> [beside devices] -> live memory.
+#include <ctime>
+
+#include <thread>
+#include <utility>
+
+#include <mitra/error.hpp>
+
+#include "engine/helping.hpp"
+#include "engine/recorder.hpp"
+
+namespace mitra::engine {
+
+TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* task) {
+  Frame* frame = std::exchange(self.arrived, nullptr);
+  if (frame != nullptr && frame->asked_by != nullptr) frame->asked_by->awaited.fetch_sub(1, std::memory_order_relaxed);
+  bool cancelled = (task->traits & detail::kRecorded) == 0 && (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
+  if (task->traits & detail::kRecorded) {
+    const auto& graph = *reinterpret_cast<detail::GraphStorage*>(task->parent->block);
+    cancelled = graph.poisoned.load(std::memory_order_relaxed) &&
+                graph.cancelled[static_cast<std::size_t>(task - graph.nodes.get())].load(std::memory_order_relaxed);
+  }
+  if (cancelled) {
+    if (frame != nullptr) memory_->leave(*frame, false);
+    tell_cancelled(self, *task);
+    return finish(self, task, true);
+  }
+  if (frame == nullptr && !LiveMemory::in_place(*task)) {
+    // Before it is asked for: it may arrive, and be executed by somebody else, before this thread goes on.
+    self.awaited.fetch_add(1, std::memory_order_relaxed);
+    frame = memory_->enter(*task, NodeId(0), self.context.worker, &self);
+    if (frame == nullptr) return nullptr;
+    self.awaited.fetch_sub(1, std::memory_order_relaxed);
+  }
+  if (frame != nullptr && frame->state.load(std::memory_order_acquire) == Frame::State::refused) {
+    const std::string why = frame->refusal;
+    memory_->leave(*frame, false);
+    fail(task, std::make_exception_ptr(Error(why)));
+    return finish(self, task, true);
+  }
+  if (frame != nullptr) memory_->gather_contributions(*frame);
+  Frame* const below = std::exchange(self.frame, frame);
+  const bool failed = run_body(self, task);
+  if (self.frame != nullptr) memory_->leave(*self.frame, true);  // not `frame`: its children may have taken its data away
+  self.frame = below;
+  return finish(self, task, failed);
+}
+
+void TaskEngine::wait_for_data(ThreadState& self, Frame& frame) {
+  help_surely_until(self, 1, [&] { return frame.state.load(std::memory_order_acquire) != Frame::State::waiting; });
+}
+
+void TaskEngine::take_data_back(ThreadState& self) {
+  if (self.frame == nullptr) {
+    TaskHeader& task = *self.context.task;
+    if (LiveMemory::in_place(task)) return;
+    self.frame = &memory_->enter_and_wait(task, NodeId(0));
+    wait_for_data(self, *self.frame);
+  } else if (self.frame->published && !memory_->come_back(*self.frame)) {
+    wait_for_data(self, *self.frame);
+  }
+  if (self.frame->state.load(std::memory_order_relaxed) == Frame::State::refused)
+    throw Error(detail::message("task '", self.context.task->name(), "' has waited for its children, and ", self.frame->refusal));
+}
+
+void TaskEngine::bring_home(ThreadState& self) {
+  for (Datum* datum : memory_->take_away_from_home()) {
+    // Its devices' copies go: from now on the application may write it, without a word.
+    try {
+      end_lease(lend(detail::AccessWord(datum, AccessMode::readwrite), SourceLocation{}));
+    } catch (const TaskError&) {  // wait() tells of it
+    }
+  }
+  static_cast<void>(self);
+}
+
+Seconds TaskEngine::processor_time() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return Seconds(static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec));
+}
+
+void TaskEngine::slow_down(ThreadState&, Seconds before) {
+  const Seconds took = processor_time() - before;
+  std::this_thread::sleep_for(std::chrono::duration<double>(took.value * (core_slowdown_ - 1.0)));
+}
+
+}  // namespace mitra::engine

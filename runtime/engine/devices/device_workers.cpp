@@ -1,0 +1,286 @@
+#include "engine/devices/device_workers.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <mitra/error.hpp>
+
+#include "engine/helping.hpp"
+#include "engine/recorder.hpp"
+
+namespace mitra::engine {
+
+namespace {
+
+detail::GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<detail::GraphStorage*>(node.parent->block); }
+
+bool is_cancelled(const TaskHeader& task) {
+  if (task.traits & detail::kRecorded) {
+    const detail::GraphStorage& graph = graph_of(task);
+    return graph.poisoned.load(std::memory_order_relaxed) &&
+           graph.cancelled[static_cast<std::size_t>(&task - graph.nodes.get())].load(std::memory_order_relaxed);
+  }
+  return (task.successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
+}
+
+}  // namespace
+
+struct DeviceWorkers::Lane {
+  std::size_t number = 0;
+  const Device* device = nullptr;
+  std::unique_ptr<ThreadState> own;  // of a device where nothing runs; the others' are the engine's
+  ThreadState* self = nullptr;
+  bool runs = false;
+  unsigned held = 0;             // tasks: asking for data, ready, running
+  std::vector<Frame*> by_stream; // what runs; null: the stream is free
+  std::deque<Frame*> ready;      // data there, no stream yet
+  std::vector<DeviceCompletion> completions;
+  // Bodies that wait for their children, by the threads that run them.
+  std::atomic<int> nested{0};
+  std::atomic<std::uint64_t> streams_left{0};  // bit: stream that such a body has left
+};
+
+DeviceWorkers::DeviceWorkers(TaskEngine& engine, const DeviceSet& devices, LiveMemory& memory)
+    : engine_(engine), devices_(devices), memory_(memory) {
+  for (const Device& device : devices.all()) {
+    auto lane = std::make_unique<Lane>();
+    lane->number = lanes_.size();
+    lane->device = &device;
+    lane->runs = device.worker.valid();
+    if (!lane->runs) lane->own = std::make_unique<ThreadState>(engine, WorkerId(), true, 1);
+    lane->self = lane->runs ? engine.workers_[device.worker.index() - 1].get() : lane->own.get();
+    lane->self->kinds = static_cast<std::uint8_t>(1U << static_cast<unsigned>(WorkerKind::hip));
+    lane->by_stream.resize(device.description().streams);
+    lanes_.push_back(std::move(lane));
+  }
+}
+
+DeviceWorkers::~DeviceWorkers() { stop(); }
+
+void DeviceWorkers::start() {
+  for (auto& lane : lanes_) threads_.emplace_back([this, l = lane.get()] { run(*l); });
+}
+
+void DeviceWorkers::stop() noexcept {
+  stopping_.store(true, std::memory_order_release);
+  wake_all();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void DeviceWorkers::wake_all() {
+  for (const auto& lane : lanes_) lane->device->driver->wake(lane->device->number);
+}
+
+void DeviceWorkers::wake(WorkerId worker) {
+  for (const auto& lane : lanes_)
+    if (lane->device->worker == worker) return lane->device->driver->wake(lane->device->number);
+}
+
+// ------------------------------------------------------------------------------------------------ the thread of a device
+
+void DeviceWorkers::run(Lane& lane) noexcept {
+  thread_cache = {engine_.serial_, lane.self};
+  pthread_setname_np(pthread_self(), ("mitra-dev" + std::to_string(lane.number)).c_str());
+  const Device& device = *lane.device;
+  device.driver->attach(device.number);
+  const std::uint64_t bit = std::uint64_t{1} << lane.number;
+  const auto work = [&] {
+    for (;;) {
+      // Copies first: others wait for them.
+      bool any = start_copies(lane);
+      any |= poll(lane);
+      any |= start_arrived(lane);
+      if (lane.runs) any |= feed(lane);
+      if (any) continue;
+      if (stopping_.load(std::memory_order_acquire)) return;
+      hungry_.fetch_or(bit, std::memory_order_seq_cst);
+      any = lane.runs && feed(lane);  // once more: what became ready before the announcement woke nobody
+      if (!any) device.driver->wait(device.number, Seconds(1.0));
+      hungry_.fetch_and(~bit, std::memory_order_relaxed);
+    }
+  };
+  while (!stopping_.load(std::memory_order_acquire))
+    if (std::exception_ptr thrown = thrown_by(work)) engine_.policy_threw(*lane.self, std::move(thrown));
+}
+
+bool DeviceWorkers::start_copies(Lane& lane) {
+  const std::deque<DeviceCopy> orders = memory_.take_orders(lane.number);
+  for (const DeviceCopy& copy : orders)
+    if (!lane.device->driver->copy(lane.device->number, copy).ok()) memory_.copy_refused(copy.token);
+  return !orders.empty();
+}
+
+bool DeviceWorkers::poll(Lane& lane) {
+  lane.completions.clear();
+  lane.device->driver->poll(lane.device->number, lane.completions);
+  for (std::size_t i = 0; i < lane.completions.size(); ++i) {
+    const DeviceCompletion completion = lane.completions[i];
+    if (completion.kind == DeviceCompletion::Kind::copy)
+      memory_.copied(lane.number, completion);
+    else
+      ended(lane, completion);
+  }
+  return !lane.completions.empty();
+}
+
+bool DeviceWorkers::start_arrived(Lane& lane) {
+  bool any = false;
+  while (Frame* frame = memory_.take_arrived(lane.number)) {
+    arrived(lane, *frame);
+    any = true;
+  }
+  const std::uint64_t left = lane.streams_left.exchange(0, std::memory_order_acquire);
+  for (unsigned s = 0; s < lane.by_stream.size(); ++s)
+    if (left >> s & 1U) lane.by_stream[s] = nullptr;
+  launch_ready(lane);
+  return any;
+}
+
+/// Takes what the policy has for the device, as far as it holds less than it may.
+bool DeviceWorkers::feed(Lane& lane) {
+  bool any = false;
+  const unsigned pipeline = lane.device->description().pipeline;
+  while (lane.held - static_cast<unsigned>(lane.nested.load(std::memory_order_relaxed)) < pipeline) {
+    TaskHeader* task = engine_.take_from_policy(*lane.self);
+    if (task == nullptr) break;
+    accept(lane, task);
+    any = true;
+  }
+  return any;
+}
+
+void DeviceWorkers::accept(Lane& lane, TaskHeader* task) {
+  if (is_cancelled(*task)) {
+    engine_.tell_cancelled(*lane.self, *task);
+    return complete(lane, task, true);
+  }
+  ++lane.held;
+  if (Frame* frame = memory_.enter(*task, lane.device->node, lane.device->worker, lane.self)) arrived(lane, *frame);
+}
+
+void DeviceWorkers::arrived(Lane& lane, Frame& frame) {
+  if (frame.state.load(std::memory_order_acquire) == Frame::State::refused) return give_elsewhere(lane, frame);
+  lane.ready.push_back(&frame);
+  launch_ready(lane);
+}
+
+/// The device cannot have the task's data: a core runs it, if it can.
+void DeviceWorkers::give_elsewhere(Lane& lane, Frame& frame) {
+  TaskHeader* const task = frame.task;
+  const std::string why = frame.refusal;
+  memory_.leave(frame, false);
+  --lane.held;
+  if (task->kinds & 1U) {
+    memory_.send_to_host(*task);
+    return;
+  }
+  engine_.fail(task, std::make_exception_ptr(Error(why)));
+  complete(lane, task, true);
+}
+
+void DeviceWorkers::launch_ready(Lane& lane) {
+  for (unsigned s = 0; s < lane.by_stream.size() && !lane.ready.empty(); ++s) {
+    if (lane.by_stream[s] != nullptr) continue;
+    Frame& frame = *lane.ready.front();
+    lane.ready.pop_front();
+    if (is_cancelled(*frame.task)) {
+      TaskHeader* const task = frame.task;
+      memory_.leave(frame, false);
+      --lane.held;
+      engine_.tell_cancelled(*lane.self, *task);
+      complete(lane, task, true);
+      s = ~0U;  // from the first stream on
+      continue;
+    }
+    launch(lane, frame, s);
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ bodies
+
+/// On the device's own thread, where the body enqueues its work, or on one of the driver's, where it does it.
+void TaskEngine::run_device_body(void* argument, void* stream) noexcept {
+  Frame& frame = *static_cast<Frame*>(argument);
+  auto& engine = *static_cast<TaskEngine*>(frame.engine);
+  ThreadState& self = engine.thread_state();
+  const detail::ExecutionContext below = std::exchange(
+      self.context, detail::ExecutionContext{&engine, frame.worker, frame.node, frame.task, stream, frame.addresses.data()});
+  Frame* const frame_below = std::exchange(self.frame, &frame);
+  const bool on_device = std::exchange(self.on_device, true);
+  try {
+    frame.task->type->launch[static_cast<std::size_t>(frame.implementation)](*frame.task, self.context);
+  } catch (...) {
+    engine.fail(frame.task, std::current_exception());
+    frame.failed = true;
+  }
+  self.on_device = on_device;
+  self.frame = frame_below;
+  self.context = below;
+}
+
+void DeviceWorkers::launch(Lane& lane, Frame& frame, unsigned stream) {
+  lane.by_stream[stream] = &frame;
+  frame.stream = stream;
+  frame.engine = &engine_;
+  frame.implementation = lane.device->driver->implementation();
+  frame.start = engine_.now();
+  const DeviceLaunch launch{&TaskEngine::run_device_body, &frame, frame.number};
+  const DeviceResult result = lane.device->driver->launch(lane.device->number, stream, launch);
+  if (!result.ok()) ended(lane, {DeviceCompletion::Kind::launch, frame.number, result, Seconds(0.0)});
+}
+
+void DeviceWorkers::ended(Lane& lane, const DeviceCompletion& completion) {
+  Frame& frame = memory_.frame(completion.token);
+  TaskHeader* const task = frame.task;
+  if (frame.nested) {
+    lane.nested.fetch_sub(1, std::memory_order_relaxed);
+  }
+  if (lane.by_stream[frame.stream] == &frame) lane.by_stream[frame.stream] = nullptr;
+  --lane.held;
+  bool failed = frame.failed;
+  if (!completion.result.ok() && !failed) {
+    engine_.fail(task, std::make_exception_ptr(Error(completion.result.text)));
+    failed = true;
+  }
+  const Seconds start = frame.start;
+  memory_.leave(frame, true);
+  ThreadState& self = *lane.self;
+  if (engine_.policy_watches_completions_) {
+    const Measured measured{lane.device->worker, start, engine_.now() - start};
+    const TaskEngine::PolicyGuard guard(engine_);
+    engine_.policy_->finished(TaskRef(task), measured, self.view);
+  }
+  self.executed.store(self.executed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  complete(lane, task, failed);
+}
+
+void DeviceWorkers::complete(Lane& lane, TaskHeader* task, bool failed) {
+  ThreadState& self = *lane.self;
+  TaskHeader* const next = engine_.finish(self, task, failed);
+  if (self.deferred != nullptr) engine_.complete_deferred(self);
+  engine_.notify_waiters();
+  if (next == nullptr) return;
+  if (lane.held < lane.device->description().pipeline)
+    accept(lane, next);
+  else
+    engine_.hand_to_policy(self, next);
+}
+
+// ------------------------------------------------------------------------------------------------ bodies that wait
+
+void DeviceWorkers::begin_nested_wait(Frame& frame) {
+  const Device& device = *devices_.of(frame.node);
+  Lane& lane = *lanes_[static_cast<std::size_t>(&device - devices_.all().data())];
+  if (!std::exchange(frame.nested, true)) {
+    lane.nested.fetch_add(1, std::memory_order_relaxed);
+    lane.streams_left.fetch_or(std::uint64_t{1} << frame.stream, std::memory_order_release);
+    device.driver->leave_stream(device.number, frame.stream);
+    device.driver->wake(device.number);
+  }
+}
+
+}  // namespace mitra::engine

@@ -1,0 +1,547 @@
+#include "engine/devices/live_memory.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <mitra/error.hpp>
+
+#include "engine/hot_path.hpp"
+#include "engine/task_engine.hpp"
+#include "memory/private_copies.hpp"
+#include "memory/task_data.hpp"
+
+namespace mitra::engine {
+
+using graph::Datum;
+using graph::datum_of;
+using memory::HomeState;
+using memory::Use;
+
+LiveMemory::LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy)
+    : engine_(engine), machine_(machine), devices_(devices), host_(host), policy_(policy),
+      manager_(machine, *this, policy.chooses_victims(), false), buffers_(machine.memory_nodes.size()), extras_(1),
+      per_device_(devices.all().size()) {
+  for (const Device& device : devices.all()) pools_.emplace_back(device);
+  for (std::size_t i = 0; i < per_device_.size(); ++i) {
+    const DeviceDescription& d = devices[i].description();
+    per_device_[i].in = per_device_[i].out = {d.bandwidth, d.latency, 0};
+    per_device_[i].peer = {d.peer_bandwidth, d.latency, 0};
+  }
+}
+
+LiveMemory::~LiveMemory() {
+  // Data whose handles outlive the engine: their buffers on devices go with the pools.
+  const std::size_t nodes = machine_.memory_nodes.size();
+  for (std::uint32_t d = 1; d < manager_.numbers(); ++d)
+    for (std::uint32_t n = 1; n < nodes; ++n)
+      if (void* memory = std::exchange(buffer(d, NodeId(n)), nullptr))
+        pools_[static_cast<std::size_t>(devices_.of(NodeId(n)) - devices_.all().data())].give(static_cast<std::byte*>(memory), manager_.size(d));
+  for (Extra& extra : extras_)
+    for (Datum* part : extra.contributions) {
+      host_.release(NodeId(0), part->host, part->shape.bytes());
+      delete part;
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ data
+
+void LiveMemory::add(Datum& datum) {
+  const std::scoped_lock lock(mutex_);
+  if (datum.shape.bytes() == Bytes(0)) {
+    datum.home.store(static_cast<std::uint8_t>(HomeState::exclusive), std::memory_order_release);  // a token lies everywhere
+    return;
+  }
+  // Its number is known to the manager's client before anything is told of it.
+  const std::size_t nodes = machine_.memory_nodes.size();
+  buffers_.resize((manager_.numbers() + 1) * nodes);
+  extras_.resize(manager_.numbers() + 1);
+  manager_.add(datum, datum.lent);
+  extras_[datum.replicas].datum = &datum;
+  home_changed(datum.replicas);
+}
+
+void LiveMemory::forget(Datum& datum) {
+  const std::scoped_lock lock(mutex_);
+  if (datum.replicas == 0) return;
+  Extra& extra = extras_[datum.replicas];
+  for (Datum* part : extra.contributions) drop_private(*part);
+  if (extra.away) std::erase(away_, datum.replicas);
+  extra = {};
+  manager_.forget(datum);
+}
+
+void LiveMemory::moved(Datum& datum) {
+  const std::scoped_lock lock(mutex_);
+  if (datum.replicas == 0) return;
+  Extra& extra = extras_[datum.replicas];
+  if (extra.away) std::erase(away_, datum.replicas);
+  extra = {};
+  manager_.forget(datum);
+  add(datum);
+}
+
+/// A datum of a device's task alone.
+Datum& LiveMemory::private_datum(const detail::Shape& shape, void* host) {
+  auto datum = std::make_unique<Datum>();
+  datum->shape = shape.packed();
+  datum->host = host;
+  datum->lent = host != nullptr;
+  datum->engine = &engine_;
+  add(*datum);
+  return *datum.release();
+}
+
+void LiveMemory::drop_private(Datum& datum) {
+  forget(datum);
+  if (datum.host != nullptr) host_.release(NodeId(0), datum.host, datum.shape.bytes());
+  delete &datum;
+}
+
+std::vector<Datum*> LiveMemory::take_away_from_home() {
+  const std::scoped_lock lock(mutex_);
+  std::vector<Datum*> data;
+  for (const std::uint32_t number : std::exchange(away_, {})) {
+    extras_[number].away = false;
+    if (manager_.home(number) != HomeState::exclusive) data.push_back(extras_[number].datum);
+  }
+  return data;
+}
+
+bool LiveMemory::away_from_home(const Datum& datum) {
+  const std::scoped_lock lock(mutex_);
+  if (datum.replicas == 0) return false;
+  if (manager_.moves_at_home(datum.replicas)) return true;
+  return datum.lent && manager_.home(datum.replicas) == HomeState::absent;
+}
+
+// ------------------------------------------------------------------------------------------------ tasks
+
+Frame& LiveMemory::new_frame() {
+  if (free_frames_.empty()) {
+    const auto number = static_cast<std::uint32_t>(frames_.size());
+    frames_.emplace_back().number = number;
+    free_frames_.push_back(&frames_.back());
+  }
+  Frame& frame = *free_frames_.back();
+  free_frames_.pop_back();
+  frame.uses.clear();
+  frame.addresses.clear();
+  frame.privates.clear();
+  frame.refusal.clear();
+  frame.state.store(Frame::State::waiting, std::memory_order_relaxed);
+  frame.published = frame.failed = frame.nested = false;
+  return frame;
+}
+
+/// A contribution of its own for a task on `node`: one that was used there before, if there is one.
+Datum& LiveMemory::contribution(std::uint32_t number, const detail::ReduceOperation& operation, NodeId node) {
+  Extra& extra = extras_[number];
+  const auto there = std::ranges::find_if(extra.idle, [&](Datum* part) {
+    return manager_.state(part->replicas, node) != memory::ReplicaState::invalid;
+  });
+  if (there != extra.idle.end()) {
+    Datum& part = **there;
+    extra.idle.erase(there);
+    return part;
+  }
+  Datum& datum = *extra.datum;
+  void* host = memory::take_scratch(datum, host_);
+  try {
+    operation.initialise(host, datum.shape.packed());
+  } catch (...) {
+    memory::give_scratch(datum, host);
+    throw;
+  }
+  Datum& part = private_datum(datum.shape, host);
+  // Only now: making it may have moved the extras.
+  extras_[number].contributions.push_back(&part);
+  home_changed(number);
+  return part;
+}
+
+void LiveMemory::collect_uses(Frame& frame) {
+  const detail::TaskHeader& task = *frame.task;
+  memory::for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
+    if (mode != AccessMode::reduce) frame.uses.push_back({datum, mode});
+  });
+  if (frame.node == NodeId(0)) {
+    if ((task.traits & detail::kInternal) == 0 || task.accesses != 1) return;
+    const std::uint32_t number = task.access_words()[0].data()->replicas;
+    if (number == 0) return;
+    for (Datum* part : extras_[number].contributions) frame.uses.push_back({part->replicas, AccessMode::read});
+    return;
+  }
+  for (std::size_t i = 0; i < task.accesses; ++i) {
+    const detail::AccessWord word = task.access_words()[i];
+    if (word.data()->replicas == 0) continue;
+    if (word.mode() == AccessMode::scratch) {
+      Datum& own = private_datum(word.data()->shape, nullptr);
+      frame.privates.push_back({&own, i, true});
+      frame.uses.push_back({own.replicas, AccessMode::write});
+    } else if (word.mode() == AccessMode::reduce) {
+      const auto& operation = *datum_of(word).operations[word.operation()].load(std::memory_order_relaxed);
+      Datum& part = contribution(word.data()->replicas, operation, frame.node);
+      frame.privates.push_back({&part, i, false});
+      frame.uses.push_back({part.replicas, AccessMode::readwrite});
+    }
+  }
+}
+
+/// @returns Whether its state is known now. @pre the lock is held
+bool LiveMemory::begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool a_thread_waits) {
+  frame.task = &task;
+  frame.node = node;
+  frame.a_thread_waits = true;  // what is refused at once is not delivered
+  try {
+    collect_uses(frame);
+  } catch (const std::exception& error) {  // an operation's identity, or no memory for it
+    frame.uses.clear();
+    frame.refusal = error.what();
+    frame.state.store(Frame::State::refused, std::memory_order_release);
+    return true;
+  }
+  if (manager_.acquire(frame.uses, node, frame.number)) {
+    deliver(frame, Frame::State::ready);
+    return true;
+  }
+  if (frame.state.load(std::memory_order_relaxed) != Frame::State::waiting) return true;
+  frame.a_thread_waits = a_thread_waits;
+  return false;
+}
+
+Frame* LiveMemory::enter(detail::TaskHeader& task, NodeId node, WorkerId worker, ThreadState* asked_by) {
+  const std::scoped_lock lock(mutex_);
+  Frame& frame = new_frame();
+  frame.worker = worker;
+  frame.asked_by = asked_by;
+  return begin(frame, task, node, false) ? &frame : nullptr;
+}
+
+Frame& LiveMemory::enter_and_wait(detail::TaskHeader& task, NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  Frame& frame = new_frame();
+  frame.asked_by = nullptr;
+  begin(frame, task, node, true);
+  return frame;
+}
+
+void LiveMemory::send_to_host(detail::TaskHeader& task) {
+  const std::scoped_lock lock(mutex_);
+  Frame* frame = enter(task, NodeId(0), WorkerId(), nullptr);
+  if (frame != nullptr) push_to_host(*frame);
+}
+
+void LiveMemory::push_to_host(Frame& frame) {
+  arrived_at_host_.push_back(&frame);
+  arrived_count_.store(arrived_at_host_.size(), std::memory_order_release);
+  engine_.parking_.wake_for_work();
+}
+
+/// What the frame asked for is there, or will not come.
+void LiveMemory::deliver(Frame& frame, Frame::State state) {
+  if (frame.node != NodeId(0) && state == Frame::State::ready) {
+    const detail::TaskHeader& task = *frame.task;
+    frame.addresses.resize(task.accesses);
+    for (std::size_t i = 0; i < task.accesses; ++i) {
+      const std::uint32_t number = task.access_words()[i].data()->replicas;
+      frame.addresses[i] = number == 0 ? nullptr : buffer(number, frame.node);
+    }
+    for (const Frame::Private& own : frame.privates) frame.addresses[own.access] = buffer(own.datum->replicas, frame.node);
+  }
+  frame.state.store(state, std::memory_order_release);
+}
+
+/// To whoever waits for it.
+void LiveMemory::pass_on(Frame& frame) {
+  if (frame.a_thread_waits) return engine_.notify_waiters();
+  if (frame.node == NodeId(0)) return push_to_host(frame);
+  const Device& device = *devices_.of(frame.node);
+  per_device_[static_cast<std::size_t>(&device - devices_.all().data())].arrived.push_back(&frame);
+  device.driver->wake(device.number);
+}
+
+void LiveMemory::data_ready(std::uint32_t ticket) {
+  Frame& frame = frames_[ticket];
+  frame.published = false;  // what its children have changed is back
+  deliver(frame, Frame::State::ready);
+  pass_on(frame);
+}
+
+void LiveMemory::data_refused(std::uint32_t ticket, memory::Refusal why) {
+  Frame& frame = frames_[ticket];
+  frame.uses.clear();  // nothing of it is held
+  const MemoryNode& node = machine_.memory_nodes[frame.node.index()];
+  frame.refusal = why == memory::Refusal::no_memory
+                      ? detail::message("its data do not fit memory '", node.name, "', which has ", manager_.capacity(frame.node).value, " bytes")
+                      : detail::message("its data could not be copied to memory '", node.name, "'");
+  deliver(frame, Frame::State::refused);
+  pass_on(frame);
+}
+
+void LiveMemory::leave(Frame& frame, bool ran) {
+  const std::scoped_lock lock(mutex_);
+  if (ran && !frame.published)
+    manager_.release(frame.uses, frame.node);
+  else
+    manager_.release_unused(frame.uses, frame.node);
+  for (const Frame::Private& own : frame.privates) {
+    if (own.scratch) {
+      drop_private(*own.datum);
+    } else {
+      const std::uint32_t number = frame.task->access_words()[own.access].data()->replicas;
+      extras_[number].idle.push_back(own.datum);
+    }
+  }
+  free_frames_.push_back(&frame);
+}
+
+void LiveMemory::publish(Frame& frame) {
+  const std::scoped_lock lock(mutex_);
+  manager_.publish(frame.uses, frame.node);
+  frame.published = true;
+}
+
+bool LiveMemory::come_back(Frame& frame) {
+  const std::scoped_lock lock(mutex_);
+  frame.state.store(Frame::State::waiting, std::memory_order_relaxed);
+  frame.a_thread_waits = true;
+  if (!manager_.acquire_again(frame.uses, frame.node, frame.number)) return false;
+  frame.published = false;
+  frame.state.store(Frame::State::ready, std::memory_order_release);
+  return true;
+}
+
+Frame* LiveMemory::take_arrived_at_host() {
+  if (arrived_count_.load(std::memory_order_acquire) == 0) return nullptr;
+  const std::scoped_lock lock(mutex_);
+  if (arrived_at_host_.empty()) return nullptr;
+  Frame* frame = arrived_at_host_.front();
+  arrived_at_host_.pop_front();
+  arrived_count_.store(arrived_at_host_.size(), std::memory_order_relaxed);
+  return frame;
+}
+
+Frame* LiveMemory::take_arrived(std::size_t device) {
+  const std::scoped_lock lock(mutex_);
+  auto& arrived = per_device_[device].arrived;
+  if (arrived.empty()) return nullptr;
+  Frame* frame = arrived.front();
+  arrived.pop_front();
+  return frame;
+}
+
+void LiveMemory::gather_contributions(Frame& frame) {
+  const std::scoped_lock lock(mutex_);
+  if ((frame.task->traits & detail::kInternal) == 0 || frame.task->accesses != 1) return;
+  const std::uint32_t number = frame.task->access_words()[0].data()->replicas;
+  if (number == 0) return;
+  std::vector<Datum*> parts = std::exchange(extras_[number].contributions, {});
+  extras_[number].idle.clear();
+  if (parts.empty()) return;
+  manager_.release(std::span(frame.uses).subspan(1), NodeId(0));
+  frame.uses.resize(1);
+  Datum& datum = *extras_[number].datum;
+  for (Datum* part : parts) {
+    memory::give_reduce_copy(datum, std::exchange(part->host, nullptr));
+    drop_private(*part);
+  }
+  home_changed(number);
+}
+
+// ------------------------------------------------------------------------------------------------ buffers
+
+bool LiveMemory::allocate(std::uint32_t number, NodeId node) {
+  auto& datum = static_cast<Datum&>(*manager_.header(number));
+  if (node == NodeId(0)) {
+    try {
+      buffer(number, node) = memory::home_address(datum, host_);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
+  }
+  const Device* device = devices_.of(node);
+  std::byte* memory = pools_[static_cast<std::size_t>(device - devices_.all().data())].take(manager_.size(number));
+  buffer(number, node) = memory;
+  return memory != nullptr;
+}
+
+void LiveMemory::release(std::uint32_t number, NodeId node) {
+  void* memory = std::exchange(buffer(number, node), nullptr);
+  if (node == NodeId(0) || memory == nullptr) return;  // the datum keeps its memory at home as long as it lives
+  const Device* device = devices_.of(node);
+  pools_[static_cast<std::size_t>(device - devices_.all().data())].give(static_cast<std::byte*>(memory), manager_.size(number));
+}
+
+void LiveMemory::home_changed(std::uint32_t number) {
+  Extra& extra = extras_[number];
+  if (extra.datum == nullptr) return;
+  // A fold has to ask for contributions that lie on devices.
+  const HomeState home = extra.contributions.empty() ? manager_.home(number) : HomeState::absent;
+  extra.datum->home.store(static_cast<std::uint8_t>(home), std::memory_order_release);
+  if (home == HomeState::exclusive || extra.away || !extra.datum->lent) return;
+  extra.away = true;
+  away_.push_back(number);
+}
+
+std::size_t LiveMemory::choose_victim(NodeId node, std::span<const AccessRef> candidates) {
+  return policy_.victim(node, candidates, engine_.thread_state().view);
+}
+
+// ------------------------------------------------------------------------------------------------ copies
+
+/// @param device  Set to the place of the device whose engines do the copy.
+LiveMemory::Way& LiveMemory::way_of(NodeId from, NodeId to, std::size_t& device) {
+  const Device *source = devices_.of(from), *target = devices_.of(to);
+  device = static_cast<std::size_t>((target != nullptr ? target : source) - devices_.all().data());
+  if (source == nullptr) return per_device_[device].in;
+  return target == nullptr ? per_device_[device].out : per_device_[device].peer;
+}
+
+CopyEnd LiveMemory::end_of(std::uint32_t number, NodeId node) {
+  const detail::Shape& shape = manager_.header(number)->shape;
+  const Device* device = devices_.of(node);
+  return {device == nullptr ? CopyEnd::kHost : static_cast<int>(device->number), static_cast<std::byte*>(buffer(number, node)),
+          (device == nullptr ? shape.ld : shape.rows) * shape.element_size};
+}
+
+void LiveMemory::start_copy(const memory::CopyOrder& order) {
+  std::size_t device = 0;
+  Way& way = way_of(order.from, order.to, device);
+  const detail::Shape& shape = manager_.header(order.datum)->shape;
+  DeviceCopy copy{end_of(order.datum, order.from), end_of(order.datum, order.to), shape.rows * shape.element_size, shape.cols,
+                  order.urgent, order.transfer};
+  if (copy.from.pitch == copy.width && copy.to.pitch == copy.width) {  // no gaps: one column
+    copy.width *= copy.columns;
+    copy.from.pitch = copy.to.pitch = copy.width;
+    copy.columns = 1;
+  }
+  if (under_way_.size() <= order.transfer) under_way_.resize(order.transfer + 1);
+  using Memory = SimulationReport::Memory;
+  under_way_[order.transfer] = {order.datum, static_cast<std::uint32_t>(device), &way, order.size.value,
+                                &way == &per_device_[device].in    ? &Memory::to_device
+                                : &way == &per_device_[device].out ? &Memory::from_device
+                                                                   : &Memory::between_devices};
+  way.pending += order.size.value;
+  ++sums_.transfers;
+  auto& orders = per_device_[device].orders;
+  if (copy.urgent)  // before those that nobody waits for
+    orders.insert(std::ranges::find_if(orders, [](const DeviceCopy& c) { return !c.urgent; }), copy);
+  else
+    orders.push_back(copy);
+  devices_[device].driver->wake(devices_[device].number);
+}
+
+void LiveMemory::hasten(std::uint32_t transfer) {
+  auto& orders = per_device_[under_way_[transfer].device].orders;
+  const auto found = std::ranges::find(orders, std::uint64_t{transfer}, &DeviceCopy::token);
+  if (found == orders.end()) return;  // it has begun
+  DeviceCopy copy = *found;
+  copy.urgent = true;
+  orders.erase(found);
+  orders.insert(std::ranges::find_if(orders, [](const DeviceCopy& c) { return !c.urgent; }), copy);
+}
+
+std::deque<DeviceCopy> LiveMemory::take_orders(std::size_t device) {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(per_device_[device].orders, {});
+}
+
+void LiveMemory::copied(std::size_t, const DeviceCompletion& completion) {
+  const std::scoped_lock lock(mutex_);
+  const auto transfer = static_cast<std::uint32_t>(completion.token);
+  const UnderWay done = under_way_[transfer];
+  done.way->pending -= done.bytes;
+  if (!completion.result.ok()) return manager_.copy_failed(transfer);
+  sums_.*done.sum += Bytes(done.bytes);
+  if (completion.duration > done.way->latency && done.bytes >= 65536) {
+    const double measured = static_cast<double>(done.bytes) / (completion.duration - done.way->latency).value;
+    double& rate = done.way->bytes_per_second;
+    rate = rate == 0.0 ? measured : rate + (measured - rate) / 8;
+  }
+  manager_.copy_arrived(transfer);
+}
+
+void LiveMemory::copy_refused(std::uint64_t token) {
+  const std::scoped_lock lock(mutex_);
+  const auto transfer = static_cast<std::uint32_t>(token);
+  under_way_[transfer].way->pending -= under_way_[transfer].bytes;
+  manager_.copy_failed(transfer);
+}
+
+Seconds LiveMemory::copy_time(NodeId from, NodeId to, Bytes size) {
+  constexpr double kUnknown = 10e9;  // B/s [assumption] a PCIe 3.0 x16 link; until copies have been measured
+  std::size_t device = 0;
+  const Way& way = way_of(from, to, device);
+  const double rate = way.bytes_per_second > 0.0 ? way.bytes_per_second : kUnknown;
+  return way.latency + Seconds(static_cast<double>(size.value) / rate);
+}
+
+Seconds LiveMemory::wait_time(NodeId from, NodeId to) {
+  std::size_t device = 0;
+  const Way& way = way_of(from, to, device);
+  return way.pending == 0 ? Seconds(0.0) : copy_time(from, to, Bytes(way.pending));
+}
+
+// ------------------------------------------------------------------------------------------------ questions
+
+Bytes LiveMemory::bytes_missing(const detail::TaskHeader& task, NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  return manager_.bytes_missing(task, node);
+}
+Seconds LiveMemory::transfer_time(const detail::TaskHeader& task, NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  return manager_.transfer_time(task, node);
+}
+Seconds LiveMemory::links_busy(NodeId node) {
+  if (node == NodeId(0)) return Seconds(0.0);
+  const std::scoped_lock lock(mutex_);
+  return wait_time(NodeId(0), node);
+}
+bool LiveMemory::holds(const detail::DataHeader& data, NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  return manager_.holds(data, node);
+}
+std::optional<Bytes> LiveMemory::room(NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  return manager_.room(node);
+}
+void LiveMemory::prefetch(const detail::TaskHeader& task, NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  manager_.prefetch(task, node);
+}
+
+std::uint8_t LiveMemory::kinds_with_room(const detail::TaskHeader& task, std::uint8_t kinds) const {
+  const Bytes needed = memory::MemoryManager::working_set(task);
+  std::uint8_t fits = 0;
+  for (const Worker& worker : machine_.workers) {
+    const Bytes capacity = machine_.memory_nodes[worker.node.index()].capacity;
+    const auto kind = static_cast<unsigned>(machine_.classes[worker.worker_class.index()].kind);
+    if (capacity == Bytes(0) || needed <= capacity) fits |= static_cast<std::uint8_t>(1U << kind);
+  }
+  if ((kinds & fits) != 0 || kinds == 0) return kinds & fits;
+  std::string sizes;
+  for (const Worker& worker : machine_.workers)
+    if (kinds >> static_cast<unsigned>(machine_.classes[worker.worker_class.index()].kind) & 1U) {
+      const MemoryNode& node = machine_.memory_nodes[worker.node.index()];
+      sizes += detail::message(sizes.empty() ? "" : ", ", node.name, ' ', node.capacity.value);
+    }
+  throw SubmitError(detail::message("submit '", task.name(), "': its data take ", needed.value,
+                                    " bytes, more than any memory where it could run (", sizes, ")"));
+}
+
+SimulationReport::Memory LiveMemory::report() {
+  const std::scoped_lock lock(mutex_);
+  SimulationReport::Memory report = sums_;
+  report.evictions = manager_.evictions();
+  for (std::uint32_t n = 0; n < machine_.memory_nodes.size(); ++n)
+    report.peak.emplace_back(machine_.memory_nodes[n].name, manager_.peak(NodeId(n)));
+  return report;
+}
+
+void LiveMemory::check() {
+  const std::scoped_lock lock(mutex_);
+  manager_.check();
+}
+
+}  // namespace mitra::engine

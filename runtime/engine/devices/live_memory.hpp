@@ -1,0 +1,198 @@
+// The memory manager of a live run beside devices: real buffers, real copies, and the short way for host workers whose data
+// are in place.
+// Flow: worker -> [live memory] -> memory manager -> device driver -> arrival -> worker.
+// Thread-safety: thread-safe. One recursive lock, the engine's for memory and policy, since each asks the other.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <mitra/detail/task_header.hpp>
+#include <mitra/driver.hpp>
+#include <mitra/simulation_report.hpp>
+
+#include "engine/devices/buffer_pool.hpp"
+#include "engine/devices/device_set.hpp"
+#include "graph/datum.hpp"
+#include "memory/memory_manager.hpp"
+
+namespace mitra::engine {
+
+struct ThreadState;
+class TaskEngine;
+
+/// A task, or a thread that stands for one, with what it holds of the memory.
+struct Frame {
+  enum class State : int { waiting, ready, refused };
+  /// A private datum of a device's task: a contribution to a reduction, or scratch.
+  struct Private {
+    graph::Datum* datum = nullptr;
+    std::size_t access = 0;
+    bool scratch = false;
+  };
+
+  detail::TaskHeader* task = nullptr;
+  TaskEngine* engine = nullptr;
+  WorkerKind implementation = WorkerKind::cpu;
+  NodeId node{0};
+  WorkerId worker;
+  std::vector<memory::Use> uses;
+  std::vector<void*> addresses;   ///< By access; empty on the host.
+  std::vector<Private> privates;
+  std::atomic<State> state{State::waiting};
+  bool a_thread_waits = false;    ///< For `state`; otherwise whoever has room takes the task.
+  ThreadState* asked_by = nullptr;  ///< The host worker that the policy gave the task to.
+  std::uint32_t number = 0;
+  unsigned stream = 0;
+  bool published = false;         ///< Its children may see what it wrote, and have changed it.
+  bool failed = false;            ///< The body threw.
+  bool nested = false;            ///< It waits for its children, and its stream works for others.
+  std::string refusal;
+  Seconds start;
+};
+
+class LiveMemory final : private memory::MemoryClient {
+ public:
+  LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy);
+  ~LiveMemory() override;
+
+  std::recursive_mutex& mutex() { return mutex_; }
+
+  // --- data ---
+  void add(graph::Datum& datum);
+  void forget(graph::Datum& datum);
+  /// The application has given it other memory.
+  void moved(graph::Datum& datum);
+
+  // --- tasks ---
+  /// The short way: everything that the task needs lies in the host's memory, and nobody has to be told of what it writes.
+  static bool in_place(const detail::TaskHeader& task) {
+    const detail::AccessWord* words = task.access_words();
+    for (std::size_t i = 0; i < task.accesses; ++i) {
+      const AccessMode mode = words[i].mode();
+      if (mode == AccessMode::reduce || mode == AccessMode::scratch) continue;
+      // Acquire: whoever told of the content has written it.
+      const std::uint8_t home = words[i].data()->home.load(std::memory_order_acquire);
+      if (home < (reads_only(mode) ? 1 : 2)) [[unlikely]] return false;
+    }
+    return true;
+  }
+  /// Asks for what the task needs on a node.
+  /// @returns Its frame, ready or refused; null: take_arrived() will have it.
+  Frame* enter(detail::TaskHeader& task, NodeId node, WorkerId worker, ThreadState* asked_by);
+  /// The same for a thread that waits for Frame::state by itself. @returns Never null.
+  Frame& enter_and_wait(detail::TaskHeader& task, NodeId node);
+  /// The task is run on a core, though the policy has given it to a device.
+  void send_to_host(detail::TaskHeader& task);
+  Frame& frame(std::uint64_t number) { return frames_[number]; }
+  /// The task is over. @param ran  Its body was called.
+  void leave(Frame& frame, bool ran);
+  /// The running task submits a child, which may use what it has written.
+  void publish(Frame& frame);
+  /// The task's children are done: it wants its data again. @returns Whether they are there; otherwise, they will be.
+  bool come_back(Frame& frame);
+  /// Frames of host tasks whose data have arrived. @returns Null: there is none.
+  Frame* take_arrived_at_host();
+  /// The same of a device's.
+  Frame* take_arrived(std::size_t device);
+  /// The host's content of a fold's contributions is put where the fold looks for them. @pre Its frame is ready
+  void gather_contributions(Frame& frame);
+  /// Data that the application has lent, and that lie elsewhere. Takes them out of the list.
+  std::vector<graph::Datum*> take_away_from_home();
+  /// @returns Whether the application's memory does not have the content, or copies from and to the host's are under way.
+  bool away_from_home(const graph::Datum& datum);
+
+  // --- copies, for the device's thread ---
+  std::deque<DeviceCopy> take_orders(std::size_t device);
+  void copied(std::size_t device, const DeviceCompletion& completion);
+  void copy_refused(std::uint64_t token);
+
+  // --- what policies ask ---
+  Bytes bytes_missing(const detail::TaskHeader& task, NodeId node);
+  Seconds transfer_time(const detail::TaskHeader& task, NodeId node);
+  Seconds links_busy(NodeId node);
+  bool holds(const detail::DataHeader& data, NodeId node);
+  std::optional<Bytes> room(NodeId node);
+  void prefetch(const detail::TaskHeader& task, NodeId node);
+
+  /// @returns Kinds of workers in whose memories the task's data have room. @throws SubmitError if there are none of `kinds`.
+  std::uint8_t kinds_with_room(const detail::TaskHeader& task, std::uint8_t kinds) const;
+  SimulationReport::Memory report();
+  void check();
+
+ private:
+  struct Extra {
+    graph::Datum* datum = nullptr;
+    std::vector<graph::Datum*> contributions;  // private data of devices, to be folded
+    std::vector<graph::Datum*> idle;           // those of them that no task has in its hands
+    bool away = false;                         // in away_
+  };
+  struct Way {  // of copies between a device and the host, or its peers
+    double bytes_per_second = 0.0;
+    Seconds latency;
+    std::uint64_t pending = 0;  // bytes
+  };
+  struct PerDevice {
+    std::deque<DeviceCopy> orders;
+    std::deque<Frame*> arrived;
+    Way in, out, peer;
+  };
+  struct UnderWay {
+    std::uint32_t datum = 0, device = 0;
+    Way* way = nullptr;
+    std::uint64_t bytes = 0;
+    Bytes SimulationReport::Memory::*sum = nullptr;
+  };
+
+  void start_copy(const memory::CopyOrder& order) override;
+  void hasten(std::uint32_t transfer) override;
+  void data_ready(std::uint32_t ticket) override;
+  void data_refused(std::uint32_t ticket, memory::Refusal why) override;
+  Seconds copy_time(NodeId from, NodeId to, Bytes size) override;
+  Seconds wait_time(NodeId from, NodeId to) override;
+  std::size_t choose_victim(NodeId node, std::span<const AccessRef> candidates) override;
+  bool allocate(std::uint32_t datum, NodeId node) override;
+  void release(std::uint32_t datum, NodeId node) override;
+  void home_changed(std::uint32_t datum) override;
+
+  void*& buffer(std::uint32_t datum, NodeId node) { return buffers_[std::size_t{datum} * machine_.memory_nodes.size() + node.index()]; }
+  Frame& new_frame();
+  bool begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool a_thread_waits);
+  void deliver(Frame& frame, Frame::State state);
+  void push_to_host(Frame& frame);
+  void pass_on(Frame& frame);
+  void collect_uses(Frame& frame);
+  graph::Datum& private_datum(const detail::Shape& shape, void* host);
+  void drop_private(graph::Datum& datum);
+  graph::Datum& contribution(std::uint32_t datum, const detail::ReduceOperation& operation, NodeId node);
+  Way& way_of(NodeId from, NodeId to, std::size_t& device);
+  CopyEnd end_of(std::uint32_t datum, NodeId node);
+
+  TaskEngine& engine_;
+  const Machine& machine_;
+  const DeviceSet& devices_;
+  Driver& host_;
+  SchedulingPolicy& policy_;
+  std::recursive_mutex mutex_;
+  memory::MemoryManager manager_;
+  std::vector<void*> buffers_;       // datum x node
+  std::vector<Extra> extras_;        // by datum
+  std::vector<BufferPool> pools_;    // by device
+  std::vector<PerDevice> per_device_;
+  std::vector<UnderWay> under_way_;  // by transfer
+  std::deque<Frame> frames_;         // never moved
+  std::vector<Frame*> free_frames_;
+  std::vector<std::uint32_t> away_;
+  std::deque<Frame*> arrived_at_host_;
+  std::atomic<std::size_t> arrived_count_{0};
+  SimulationReport::Memory sums_;
+  friend class TaskEngine;
+};
+
+}  // namespace mitra::engine
