@@ -209,6 +209,7 @@ class TaskEngine final : public Engine {
   void take_data_back(ThreadState& self);
   /// Brings lent data home, for the application to look at.
   void bring_home(ThreadState& self);
+  void fetch_home(ThreadState& self, Datum& datum);
   bool away_from_home(const Datum& datum) const;
   /// The last handle is gone: waits for the datum's tasks where that can end, keeps it until they are done otherwise.
   void forget_data(Datum* datum) noexcept;

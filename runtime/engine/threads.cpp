@@ -328,13 +328,14 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
     SubmissionGuard guard(submission_lock_);
     reduced = datum->root.group == graph::AccessGroup::reduce;
   }
-  if (may_wait && (from_task || reduced || in_use(*datum) || away_from_home(*datum))) {
+  if (may_wait && (from_task || reduced || in_use(*datum))) {
     try {
       end_lease(lend(detail::AccessWord(datum, AccessMode::readwrite), SourceLocation{}));
     } catch (const Error&) {
       // The tasks that used it are over all the same; Runtime::wait() tells of the failure.
     }
   }
+  if (may_wait && !in_use(*datum) && away_from_home(*datum)) fetch_home(self, *datum);
   if (in_use(*datum) || away_from_home(*datum)) {
     std::scoped_lock lock(keep_mutex_);
     retired_.push_back(datum);

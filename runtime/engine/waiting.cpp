@@ -112,7 +112,7 @@ void TaskEngine::make_room(ThreadState& self) {
   if (submitted - finished < window_) return;
   if (self.context.task != nullptr || self.leases != 0) {
     // What is in flight may be waiting for this very thread: it helps a little, and goes beyond the window if it must.
-    if (virtual_time_ != nullptr) return;
+    if (virtual_time_ != nullptr || self.on_device) return;
     const WorkerRole role(*this, self);
     if (role.held)
       if (TaskHeader* task = find_work(self)) run_chain(self, task);

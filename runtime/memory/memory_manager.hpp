@@ -111,6 +111,11 @@ class MemoryManager {
   void release_unused(const detail::TaskHeader& task, NodeId node);
   /// A ticket that waits for room does not any more. @returns False if it has got it: then its data are to be released.
   bool withdraw(std::uint32_t ticket);
+  /// @returns Tickets that wait for room on the node.
+  std::vector<std::uint32_t> waiting(NodeId node) const {
+    const auto& queue = nodes_[node.index()].waiting;
+    return {queue.begin(), queue.end()};
+  }
   /// What the running task has written is for others to see: its children. It stays pinned.
   void publish(std::span<const Use> uses, NodeId node);
   /// The running task goes on with its data, which its children may have taken elsewhere. @returns As acquire().

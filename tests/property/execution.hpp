@@ -24,9 +24,15 @@ class Execution {
   static constexpr std::size_t kScratch = 24;
 
   Execution(Runtime& rt, const Program& program, const Oracle& oracle)
-      : rt_(rt), program_(program), books(program, oracle, rt.machine().workers.size()), values(program.data, 0),
+      : rt_(rt), program_(program), books(program, oracle, most_threads(rt)), values(program.data, 0),
         seen(program.tasks.size(), {0, 0}), tasks(program.tasks.size()), buffer_(rt.scratch<std::uint64_t>(kScratch, "buffer")) {
     for (std::uint64_t& value : values) handles_.push_back(rt.data(value, "datum"));
+  }
+
+  /// A device's body that waits for its children keeps its thread, and leaves the device to others.
+  static std::size_t most_threads(const Runtime& rt) {
+    if (!rt.config().emu.empty() || !rt.config().devices.empty()) return 1'000'000;
+    return rt.machine().workers.size();
   }
 
   /// @param also_after  Further predecessors of every task without a parent.

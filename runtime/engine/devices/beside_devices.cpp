@@ -64,15 +64,19 @@ void TaskEngine::take_data_back(ThreadState& self) {
     throw Error(detail::message("task '", self.context.task->name(), "' has waited for its children, and ", self.frame->refusal));
 }
 
+/// @pre No task uses the datum. Whatever became of those that did: what they have left comes home.
+void TaskEngine::fetch_home(ThreadState& self, Datum& datum) {
+  TaskRecord* task = new_record(self, 1, 0);
+  task->access_words()[0] = detail::AccessWord(&datum, AccessMode::readwrite);
+  Frame& frame = memory_->enter_and_wait(*task, NodeId(0));
+  wait_for_data(self, frame);
+  // Its devices' copies go: from now on the application may write it, without a word.
+  memory_->leave(frame, frame.state.load(std::memory_order_relaxed) == Frame::State::ready);
+  free_record(self, task);
+}
+
 void TaskEngine::bring_home(ThreadState& self) {
-  for (Datum* datum : memory_->take_away_from_home()) {
-    // Its devices' copies go: from now on the application may write it, without a word.
-    try {
-      end_lease(lend(detail::AccessWord(datum, AccessMode::readwrite), SourceLocation{}));
-    } catch (const TaskError&) {  // wait() tells of it
-    }
-  }
-  static_cast<void>(self);
+  for (Datum* datum : memory_->take_away_from_home()) fetch_home(self, *datum);
 }
 
 Seconds TaskEngine::processor_time() {

@@ -228,13 +228,13 @@ void DeviceWorkers::launch(Lane& lane, Frame& frame, unsigned stream) {
   frame.engine = &engine_;
   frame.implementation = lane.device->driver->implementation();
   frame.start = engine_.now();
-  const DeviceLaunch launch{&TaskEngine::run_device_body, &frame, frame.number};
+  const DeviceLaunch launch{&TaskEngine::run_device_body, &frame, reinterpret_cast<std::uint64_t>(&frame)};
   const DeviceResult result = lane.device->driver->launch(lane.device->number, stream, launch);
-  if (!result.ok()) ended(lane, {DeviceCompletion::Kind::launch, frame.number, result, Seconds(0.0)});
+  if (!result.ok()) ended(lane, {DeviceCompletion::Kind::launch, launch.token, result, Seconds(0.0)});
 }
 
 void DeviceWorkers::ended(Lane& lane, const DeviceCompletion& completion) {
-  Frame& frame = memory_.frame(completion.token);
+  Frame& frame = *reinterpret_cast<Frame*>(completion.token);
   TaskHeader* const task = frame.task;
   if (frame.nested) {
     lane.nested.fetch_sub(1, std::memory_order_relaxed);
@@ -276,6 +276,7 @@ void DeviceWorkers::begin_nested_wait(Frame& frame) {
   const Device& device = *devices_.of(frame.node);
   Lane& lane = *lanes_[static_cast<std::size_t>(&device - devices_.all().data())];
   if (!std::exchange(frame.nested, true)) {
+    memory_.begin_nested_wait(frame);
     lane.nested.fetch_add(1, std::memory_order_relaxed);
     lane.streams_left.fetch_or(std::uint64_t{1} << frame.stream, std::memory_order_release);
     device.driver->leave_stream(device.number, frame.stream);

@@ -35,7 +35,7 @@ LiveMemory::~LiveMemory() {
   for (std::uint32_t d = 1; d < manager_.numbers(); ++d)
     for (std::uint32_t n = 1; n < nodes; ++n)
       if (void* memory = std::exchange(buffer(d, NodeId(n)), nullptr))
-        pools_[static_cast<std::size_t>(devices_.of(NodeId(n)) - devices_.all().data())].give(static_cast<std::byte*>(memory), manager_.size(d));
+        pools_[place_of(NodeId(n))].give(static_cast<std::byte*>(memory), manager_.size(d));
   for (Extra& extra : extras_)
     for (Datum* part : extra.contributions) {
       host_.release(NodeId(0), part->host, part->shape.bytes());
@@ -173,17 +173,18 @@ void LiveMemory::collect_uses(Frame& frame) {
   }
   for (std::size_t i = 0; i < task.accesses; ++i) {
     const detail::AccessWord word = task.access_words()[i];
-    if (word.data()->replicas == 0) continue;
-    if (word.mode() == AccessMode::scratch) {
-      Datum& own = private_datum(word.data()->shape, nullptr);
-      frame.privates.push_back({&own, i, true});
-      frame.uses.push_back({own.replicas, AccessMode::write});
-    } else if (word.mode() == AccessMode::reduce) {
-      const auto& operation = *datum_of(word).operations[word.operation()].load(std::memory_order_relaxed);
-      Datum& part = contribution(word.data()->replicas, operation, frame.node);
-      frame.privates.push_back({&part, i, false});
-      frame.uses.push_back({part.replicas, AccessMode::readwrite});
-    }
+    if (word.mode() != AccessMode::reduce || word.data()->replicas == 0) continue;
+    const auto& operation = *datum_of(word).operations[word.operation()].load(std::memory_order_relaxed);
+    Datum& part = contribution(word.data()->replicas, operation, frame.node);
+    frame.privates.push_back({&part, i, false});
+    frame.uses.push_back({part.replicas, AccessMode::readwrite});
+  }
+  for (std::size_t i = 0; i < task.accesses; ++i) {
+    const detail::AccessWord word = task.access_words()[i];
+    if (word.mode() != AccessMode::scratch || word.data()->replicas == 0) continue;
+    Datum& own = private_datum(word.data()->shape, nullptr);
+    frame.privates.push_back({&own, i, true});
+    frame.uses.push_back({own.replicas, AccessMode::write});
   }
 }
 
@@ -205,6 +206,10 @@ bool LiveMemory::begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool
     return true;
   }
   if (frame.state.load(std::memory_order_relaxed) != Frame::State::waiting) return true;
+  if (node != NodeId(0) && per_device_[place_of(node)].nested > 0 && manager_.withdraw(frame.number)) {
+    refuse(frame, "tasks that wait for their children hold the memory of the device");
+    return true;
+  }
   frame.a_thread_waits = a_thread_waits;
   return false;
 }
@@ -256,7 +261,7 @@ void LiveMemory::pass_on(Frame& frame) {
   if (frame.a_thread_waits) return engine_.notify_waiters();
   if (frame.node == NodeId(0)) return push_to_host(frame);
   const Device& device = *devices_.of(frame.node);
-  per_device_[static_cast<std::size_t>(&device - devices_.all().data())].arrived.push_back(&frame);
+  per_device_[place_of(frame.node)].arrived.push_back(&frame);
   device.driver->wake(device.number);
 }
 
@@ -267,23 +272,50 @@ void LiveMemory::data_ready(std::uint32_t ticket) {
   pass_on(frame);
 }
 
+void LiveMemory::refuse(Frame& frame, std::string why) {
+  frame.uses.clear();  // nothing of it is held
+  frame.refusal = std::move(why);
+  deliver(frame, Frame::State::refused);
+}
+
 void LiveMemory::data_refused(std::uint32_t ticket, memory::Refusal why) {
   Frame& frame = frames_[ticket];
-  frame.uses.clear();  // nothing of it is held
   const MemoryNode& node = machine_.memory_nodes[frame.node.index()];
-  frame.refusal = why == memory::Refusal::no_memory
-                      ? detail::message("its data do not fit memory '", node.name, "', which has ", manager_.capacity(frame.node).value, " bytes")
-                      : detail::message("its data could not be copied to memory '", node.name, "'");
-  deliver(frame, Frame::State::refused);
+  refuse(frame, why == memory::Refusal::no_memory ? detail::message("its data do not fit memory '", node.name, "', which has ",
+                                                                    manager_.capacity(frame.node).value, " bytes")
+                                                  : detail::message("its data could not be copied to memory '", node.name, "'"));
   pass_on(frame);
 }
 
+void LiveMemory::begin_nested_wait(Frame& frame) {
+  const std::scoped_lock lock(mutex_);
+  ++per_device_[place_of(frame.node)].nested;
+  for (const std::uint32_t ticket : manager_.waiting(frame.node)) {
+    manager_.withdraw(ticket);
+    refuse(frames_[ticket], "tasks that wait for their children hold the memory of the device");
+    pass_on(frames_[ticket]);
+  }
+}
+
+namespace {
+
+/// Scratch comes last in `uses`, and is no content: it is never valid, and goes when nobody holds it.
+std::span<const Use> contents_of(const Frame& frame) {
+  const auto scratch = static_cast<std::size_t>(std::ranges::count_if(frame.privates, &Frame::Private::scratch));
+  return std::span(frame.uses).first(frame.uses.size() - std::min(scratch, frame.uses.size()));
+}
+
+}  // namespace
+
 void LiveMemory::leave(Frame& frame, bool ran) {
   const std::scoped_lock lock(mutex_);
+  const auto contents = contents_of(frame);
   if (ran && !frame.published)
-    manager_.release(frame.uses, frame.node);
+    manager_.release(contents, frame.node);
   else
-    manager_.release_unused(frame.uses, frame.node);
+    manager_.release_unused(contents, frame.node);
+  manager_.release_unused(std::span(frame.uses).subspan(contents.size()), frame.node);
+  if (frame.nested) --per_device_[place_of(frame.node)].nested;
   for (const Frame::Private& own : frame.privates) {
     if (own.scratch) {
       drop_private(*own.datum);
@@ -297,8 +329,8 @@ void LiveMemory::leave(Frame& frame, bool ran) {
 
 void LiveMemory::publish(Frame& frame) {
   const std::scoped_lock lock(mutex_);
-  manager_.publish(frame.uses, frame.node);
-  frame.published = true;
+  if (std::exchange(frame.published, true)) return;  // what an earlier child has made of it is what counts now
+  manager_.publish(contents_of(frame), frame.node);
 }
 
 bool LiveMemory::come_back(Frame& frame) {
@@ -360,8 +392,7 @@ bool LiveMemory::allocate(std::uint32_t number, NodeId node) {
     }
     return true;
   }
-  const Device* device = devices_.of(node);
-  std::byte* memory = pools_[static_cast<std::size_t>(device - devices_.all().data())].take(manager_.size(number));
+  std::byte* memory = pools_[place_of(node)].take(manager_.size(number));
   buffer(number, node) = memory;
   return memory != nullptr;
 }
@@ -369,8 +400,7 @@ bool LiveMemory::allocate(std::uint32_t number, NodeId node) {
 void LiveMemory::release(std::uint32_t number, NodeId node) {
   void* memory = std::exchange(buffer(number, node), nullptr);
   if (node == NodeId(0) || memory == nullptr) return;  // the datum keeps its memory at home as long as it lives
-  const Device* device = devices_.of(node);
-  pools_[static_cast<std::size_t>(device - devices_.all().data())].give(static_cast<std::byte*>(memory), manager_.size(number));
+  pools_[place_of(node)].give(static_cast<std::byte*>(memory), manager_.size(number));
 }
 
 void LiveMemory::home_changed(std::uint32_t number) {

@@ -52,7 +52,7 @@ struct Frame {
   unsigned stream = 0;
   bool published = false;         ///< Its children may see what it wrote, and have changed it.
   bool failed = false;            ///< The body threw.
-  bool nested = false;            ///< It waits for its children, and its stream works for others.
+  bool nested = false;            ///< It has waited for its children, and its stream works for others.
   std::string refusal;
   Seconds start;
 };
@@ -90,11 +90,13 @@ class LiveMemory final : private memory::MemoryClient {
   Frame& enter_and_wait(detail::TaskHeader& task, NodeId node);
   /// The task is run on a core, though the policy has given it to a device.
   void send_to_host(detail::TaskHeader& task);
-  Frame& frame(std::uint64_t number) { return frames_[number]; }
   /// The task is over. @param ran  Its body was called.
   void leave(Frame& frame, bool ran);
   /// The running task submits a child, which may use what it has written.
   void publish(Frame& frame);
+  /// The body, on a device, waits for its children, and keeps its data where they are: who waits for room there may be one of
+  /// these children, or before one of them, and would wait for ever. They go to the cores.
+  void begin_nested_wait(Frame& frame);
   /// The task's children are done: it wants its data again. @returns Whether they are there; otherwise, they will be.
   bool come_back(Frame& frame);
   /// Frames of host tasks whose data have arrived. @returns Null: there is none.
@@ -142,6 +144,7 @@ class LiveMemory final : private memory::MemoryClient {
     std::deque<DeviceCopy> orders;
     std::deque<Frame*> arrived;
     Way in, out, peer;
+    unsigned nested = 0;  // bodies that have waited for their children
   };
   struct UnderWay {
     std::uint32_t datum = 0, device = 0;
@@ -161,11 +164,13 @@ class LiveMemory final : private memory::MemoryClient {
   void release(std::uint32_t datum, NodeId node) override;
   void home_changed(std::uint32_t datum) override;
 
+  std::size_t place_of(NodeId node) const { return static_cast<std::size_t>(devices_.of(node) - devices_.all().data()); }
   void*& buffer(std::uint32_t datum, NodeId node) { return buffers_[std::size_t{datum} * machine_.memory_nodes.size() + node.index()]; }
   Frame& new_frame();
   bool begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool a_thread_waits);
   void deliver(Frame& frame, Frame::State state);
   void push_to_host(Frame& frame);
+  void refuse(Frame& frame, std::string why);
   void pass_on(Frame& frame);
   void collect_uses(Frame& frame);
   graph::Datum& private_datum(const detail::Shape& shape, void* host);
