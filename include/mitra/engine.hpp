@@ -27,6 +27,7 @@ struct Statistics {
   std::uint64_t executed = 0;       ///< Bodies run, folds of reductions included.
   std::vector<std::uint64_t> executed_by_worker;
   std::uint64_t record_bytes = 0;   ///< Memory of task records, allocated so far.
+  std::optional<SimulationReport::Memory> memory;  ///< Of a live run beside devices: what has been moved, and pushed out.
 };
 
 namespace detail {

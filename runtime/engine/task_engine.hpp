@@ -246,6 +246,7 @@ class TaskEngine final : public Engine {
   std::unique_ptr<LiveMemory> memory_;         // null: the host's memory is the only one
   std::unique_ptr<DeviceWorkers> device_workers_;
   double core_slowdown_ = 1.0;
+  bool keeps_more_ = false;                    // of each task than its record holds
   bool follows_edges_ = false;                 // somebody wants to know the predecessors of each task
   bool policy_concurrent_ = false, policy_watches_submissions_ = false, policy_watches_completions_ = false;
   std::size_t window_ = 0;

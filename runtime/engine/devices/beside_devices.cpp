@@ -41,7 +41,15 @@ TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* ta
   }
   if (frame != nullptr) memory_->gather_contributions(*frame);
   Frame* const below = std::exchange(self.frame, frame);
+  const std::uint32_t row = task->traits & detail::kInternal ? 0 : LiveCosts::of(*task).row;  // 0: the policy asks for no estimates
+  const Seconds start = row != 0 ? driver_->now() : Seconds(0.0);
+  if (row != 0) memory_->began(self.context.worker, *task, start);
   const bool failed = run_body(self, task);
+  if (row != 0) {
+    const Seconds now = driver_->now();
+    const bool counts = !failed && !(task->traits & detail::kParent);  // a parent's time is its children's, too
+    memory_->ended(self.context.worker, counts ? row : 0, now - start, false, now);
+  }
   if (self.frame != nullptr) memory_->leave(*self.frame, true);  // not `frame`: its children may have taken its data away
   self.frame = below;
   return finish(self, task, failed);

@@ -159,6 +159,7 @@ void DeviceWorkers::accept(Lane& lane, TaskHeader* task) {
     return complete(lane, task, true);
   }
   ++lane.held;
+  memory_.began(lane.device->worker, *task, engine_.now());
   if (Frame* frame = memory_.enter(*task, lane.device->node, lane.device->worker, lane.self)) arrived(lane, *frame);
 }
 
@@ -246,8 +247,11 @@ void DeviceWorkers::ended(Lane& lane, const DeviceCompletion& completion) {
     engine_.fail(task, std::make_exception_ptr(Error(completion.result.text)));
     failed = true;
   }
-  const Seconds start = frame.start;
+  const Seconds start = frame.start, now = engine_.now();
+  const Seconds duration = completion.duration > Seconds(0.0) ? completion.duration : now - start;
+  const std::uint32_t row = failed || frame.nested ? 0 : LiveCosts::of(*task).row;
   memory_.leave(frame, true);
+  memory_.ended(lane.device->worker, row, duration, lane.held > 0, now);
   ThreadState& self = *lane.self;
   if (engine_.policy_watches_completions_) {
     const Measured measured{lane.device->worker, start, engine_.now() - start};

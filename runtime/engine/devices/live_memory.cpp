@@ -17,9 +17,20 @@ using graph::datum_of;
 using memory::HomeState;
 using memory::Use;
 
-LiveMemory::LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy)
+namespace {
+
+/// Without a limit of its own, the host's memory is what the operating system gives.
+Machine with_host_limit(Machine machine, Bytes limit) {
+  machine.memory_nodes[0].capacity = limit;
+  return machine;
+}
+
+}  // namespace
+
+LiveMemory::LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy,
+                       std::unique_ptr<PerformanceModel> model)
     : engine_(engine), machine_(machine), devices_(devices), host_(host), policy_(policy),
-      manager_(machine, *this, policy.chooses_victims(), false), buffers_(machine.memory_nodes.size()), extras_(1),
+      manager_(with_host_limit(machine, devices.host_limit()), *this, policy.chooses_victims(), false), costs_(machine, std::move(model)), buffers_(machine.memory_nodes.size()), extras_(1),
       per_device_(devices.all().size()) {
   for (const Device& device : devices.all()) pools_.emplace_back(device);
   for (std::size_t i = 0; i < per_device_.size(); ++i) {
@@ -47,6 +58,7 @@ LiveMemory::~LiveMemory() {
 
 void LiveMemory::add(Datum& datum) {
   const std::scoped_lock lock(mutex_);
+  datum.shape_number = costs_.shape_number(datum.shape) & 0xffffff;
   if (datum.shape.bytes() == Bytes(0)) {
     datum.home.store(static_cast<std::uint8_t>(HomeState::exclusive), std::memory_order_release);  // a token lies everywhere
     return;
@@ -514,6 +526,24 @@ Seconds LiveMemory::wait_time(NodeId from, NodeId to) {
 }
 
 // ------------------------------------------------------------------------------------------------ questions
+
+std::optional<Estimate> LiveMemory::estimate(detail::TaskHeader& task, ClassId worker_class) {
+  const std::scoped_lock lock(mutex_);
+  return costs_.estimate(task, worker_class);
+}
+Seconds LiveMemory::busy_until(WorkerId worker, Seconds now) {
+  const std::scoped_lock lock(mutex_);
+  return costs_.busy_until(worker, now);
+}
+void LiveMemory::began(WorkerId worker, detail::TaskHeader& task, Seconds now) {
+  const std::scoped_lock lock(mutex_);
+  costs_.began(worker, task, now);
+}
+void LiveMemory::ended(WorkerId worker, std::uint32_t row, Seconds duration, bool holds_others, Seconds now) {
+  const std::scoped_lock lock(mutex_);
+  if (row != 0) costs_.learn(row, machine_.workers[worker.index()].worker_class, duration);
+  costs_.ended(worker, holds_others, now);
+}
 
 Bytes LiveMemory::bytes_missing(const detail::TaskHeader& task, NodeId node) {
   const std::scoped_lock lock(mutex_);

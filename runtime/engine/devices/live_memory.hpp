@@ -19,6 +19,7 @@
 
 #include "engine/devices/buffer_pool.hpp"
 #include "engine/devices/device_set.hpp"
+#include "engine/devices/live_costs.hpp"
 #include "graph/datum.hpp"
 #include "memory/memory_manager.hpp"
 
@@ -59,7 +60,8 @@ struct Frame {
 
 class LiveMemory final : private memory::MemoryClient {
  public:
-  LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy);
+  LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy,
+             std::unique_ptr<PerformanceModel> model);
   ~LiveMemory() override;
 
   std::recursive_mutex& mutex() { return mutex_; }
@@ -115,7 +117,14 @@ class LiveMemory final : private memory::MemoryClient {
   void copied(std::size_t device, const DeviceCompletion& completion);
   void copy_refused(std::uint64_t token);
 
+  // --- what tasks cost ---
+  void began(WorkerId worker, detail::TaskHeader& task, Seconds now);
+  /// @param row  Of the task, which is over.
+  void ended(WorkerId worker, std::uint32_t row, Seconds duration, bool holds_others, Seconds now);
+
   // --- what policies ask ---
+  std::optional<Estimate> estimate(detail::TaskHeader& task, ClassId worker_class);
+  Seconds busy_until(WorkerId worker, Seconds now);
   Bytes bytes_missing(const detail::TaskHeader& task, NodeId node);
   Seconds transfer_time(const detail::TaskHeader& task, NodeId node);
   Seconds links_busy(NodeId node);
@@ -186,6 +195,7 @@ class LiveMemory final : private memory::MemoryClient {
   SchedulingPolicy& policy_;
   std::recursive_mutex mutex_;
   memory::MemoryManager manager_;
+  LiveCosts costs_;
   std::vector<void*> buffers_;       // datum x node
   std::vector<Extra> extras_;        // by datum
   std::vector<BufferPool> pools_;    // by device
