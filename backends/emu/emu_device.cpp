@@ -67,13 +67,14 @@ bool Device::lost() const {
 }
 
 /// @pre the lock is held
-DeviceResult Device::call() {
+DeviceResult Device::call(bool allocates) {
   ++calls_;
-  for (const EmuOptions::Fault& fault : options_.faults) {
-    if (fault.device != number_ || lost_) continue;
-    if (fault.status == DeviceStatus::lost ? calls_ < fault.call : calls_ != fault.call) continue;
+  for (EmuOptions::Fault& fault : options_.faults) {
+    if (fault.device != number_ || lost_ || calls_ < fault.call) continue;
+    if (fault.status == DeviceStatus::out_of_memory && !allocates) continue;
     if (fault.status != DeviceStatus::lost) {
       const char* what = fault.status == DeviceStatus::out_of_memory ? " has no memory for call " : " fails at call ";
+      fault.call = ~std::uint64_t{0};
       return {fault.status, "emulated device " + std::to_string(number_) + what + std::to_string(calls_) + ", as it was asked to"};
     }
     lost_ = true;
@@ -98,7 +99,7 @@ DeviceResult Device::call() {
 
 DeviceResult Device::allocate(Bytes size, std::byte*& memory) {
   std::scoped_lock lock(mutex_);
-  if (DeviceResult result = call(); !result.ok()) return result;
+  if (DeviceResult result = call(true); !result.ok()) return result;
   const std::size_t bytes = std::max<std::size_t>(size.value, 1);
   if (options_.memory.value != 0 && used_ + bytes > options_.memory.value)
     return {DeviceStatus::out_of_memory, "emulated device " + std::to_string(number_) + ": " + std::to_string(bytes) + " bytes are asked for, and " +

@@ -49,7 +49,7 @@ class Device {
     bool busy = false;
   };
 
-  DeviceResult call();  // counts it, and makes it fail if it is to
+  DeviceResult call(bool allocates = false);  // counts it, and makes it fail if it is to
   void run_copies(CopyEngine& engine);
   DeviceCopy take_copy(CopyEngine& engine);
   void run_launches();
@@ -57,7 +57,7 @@ class Device {
   void complete(DeviceCompletion completion);
   DeviceResult status() const;
 
-  const EmuOptions options_;
+  EmuOptions options_;  // faults go when they have been
   const unsigned number_;
   const double dilation_;
   mutable std::mutex mutex_;
