@@ -35,8 +35,8 @@ void move_bytes(const DeviceCopy& copy) {
 
 }  // namespace
 
-Device::Device(const EmuOptions& options, unsigned number, double dilation)
-    : options_(options), number_(number), dilation_(dilation), random_(options.seed * 0x9E3779B97F4A7C15ULL + number + 1),
+Device::Device(const EmuOptions& options, unsigned number, double dilation, std::function<bool(int)> lost)
+    : options_(options), number_(number), dilation_(dilation), other_lost_(std::move(lost)), random_(options.seed * 0x9E3779B97F4A7C15ULL + number + 1),
       streams_(options.streams) {
   in_.thread = std::thread([this] { run_copies(in_); });
   out_.thread = std::thread([this] { run_copies(out_); });
@@ -161,8 +161,14 @@ void Device::run_copies(CopyEngine& engine) {
     // From when the engine was free, not from now: what a sleep takes too long is not added up.
     engine.free_at = began + duration_of(seconds);
     std::this_thread::sleep_until(engine.free_at);
+    // What was read before the other device was lost is good; afterwards it may be anything.
+    DeviceResult result;
+    for (const CopyEnd& end : {copy.from, copy.to})
+      if (end.device != CopyEnd::kHost && end.device != static_cast<int>(number_) && other_lost_(end.device))
+        result = {DeviceStatus::failed, "the other end of the copy, emulated device " + std::to_string(end.device) + ", is lost"};
     lock.lock();
-    complete({DeviceCompletion::Kind::copy, copy.token, status(), Seconds(seconds)});
+    if (lost_) result = status();
+    complete({DeviceCompletion::Kind::copy, copy.token, std::move(result), Seconds(seconds)});
   }
 }
 

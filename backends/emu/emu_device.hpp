@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -21,7 +22,8 @@ using Clock = std::chrono::steady_clock;
 
 class Device {
  public:
-  Device(const EmuOptions& options, unsigned number, double dilation);
+  /// @param lost  Tells whether another device is.
+  Device(const EmuOptions& options, unsigned number, double dilation, std::function<bool(int)> lost);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -60,6 +62,7 @@ class Device {
   EmuOptions options_;  // faults go when they have been
   const unsigned number_;
   const double dilation_;
+  const std::function<bool(int)> other_lost_;
   mutable std::mutex mutex_;
   std::condition_variable owner_, executors_wake_;
   std::map<std::byte*, std::size_t> blocks_;  // for the poison of a lost device

@@ -209,7 +209,11 @@ class TaskEngine final : public Engine {
   void take_data_back(ThreadState& self);
   /// Brings lent data home, for the application to look at.
   void bring_home(ThreadState& self);
-  void fetch_home(ThreadState& self, Datum& datum);
+  void fetch_home(ThreadState& self, Datum& datum, AccessMode mode = AccessMode::readwrite);
+  /// Content that lies on devices alone is copied to the host's memory: what tasks referred to may go now, and they are not
+  /// run again.
+  void make_safe(ThreadState& self);
+  void destroy_dead(ThreadState& self);
   bool away_from_home(const Datum& datum) const;
   /// The last handle is gone: waits for the datum's tasks where that can end, keeps it until they are done otherwise.
   void forget_data(Datum* datum) noexcept;

@@ -189,7 +189,8 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
   if (!devices_->empty()) {
     core_slowdown_ = devices_->core_slowdown();
     pool_.keep_beside(sizeof(LiveTask));
-    memory_ = std::make_unique<LiveMemory>(*this, machine_, *devices_, *driver_, *policy_, measured_before(machine_, config_, *devices_));
+    memory_ = std::make_unique<LiveMemory>(*this, machine_, *devices_, *driver_, *policy_, measured_before(machine_, config_, *devices_),
+                                           config_.recovery);
     device_workers_ = std::make_unique<DeviceWorkers>(*this, *devices_, *memory_);
   }
   policy_->start(self.view);
@@ -378,6 +379,7 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
   }
   if (memory_ != nullptr) memory_->forget(*datum);
   memory::release_all(*datum, *driver_);
+  if (memory_ != nullptr) return memory_->bury(datum);
   delete datum;
 }
 
@@ -399,7 +401,10 @@ void TaskEngine::free_retired_data() {
     if (virtual_time_ != nullptr) virtual_time_->forget_data(*datum);
     if (memory_ != nullptr) memory_->forget(*datum);
     memory::release_all(*datum, *driver_);
-    delete datum;
+    if (memory_ != nullptr)
+      memory_->bury(datum);
+    else
+      delete datum;
   }
 }
 
