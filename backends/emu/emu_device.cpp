@@ -238,7 +238,7 @@ void Device::complete(DeviceCompletion completion) {
 
 void Device::poll(std::vector<DeviceCompletion>& completions) {
   std::scoped_lock lock(mutex_);
-  if (lost_ && options_.poison)
+  if (lost_ && options_.poison && !std::exchange(poisoned_, true))
     for (const auto& [memory, size] : blocks_) std::memset(memory, kPoison, size);
   for (DeviceCompletion& completion : done_) completions.push_back(std::move(completion));
   done_.clear();

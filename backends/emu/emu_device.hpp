@@ -67,7 +67,7 @@ class Device {
   std::condition_variable owner_, executors_wake_;
   std::map<std::byte*, std::size_t> blocks_;  // for the poison of a lost device
   std::uint64_t used_ = 0, calls_ = 0, random_;
-  bool lost_ = false, woken_ = false, stopping_ = false;
+  bool lost_ = false, poisoned_ = false, woken_ = false, stopping_ = false;
   std::vector<DeviceCompletion> done_;
   CopyEngine in_, out_;
   std::vector<Stream> streams_;

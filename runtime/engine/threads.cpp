@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <tuple>
 
 #include <mitra/error.hpp>
 #include <mitra/machine_file.hpp>
@@ -441,7 +442,10 @@ Statistics TaskEngine::statistics() const {
   for (ThreadState* s = external_list_.load(std::memory_order_acquire); s != nullptr; s = s->next_external)
     result.submitted += s->submitted.load(std::memory_order_relaxed);
   result.record_bytes = pool_.bytes();
-  if (memory_ != nullptr) result.memory = memory_->report();
+  if (memory_ != nullptr) {
+    result.memory = memory_->report();
+    std::tie(result.lost_devices, result.recomputed) = memory_->losses();
+  }
   return result;
 }
 

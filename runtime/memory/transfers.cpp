@@ -174,7 +174,8 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
 void MemoryManager::copy_failed(std::uint32_t number) {
   constexpr std::uint8_t kAttempts = 3;
   Transfer& transfer = transfers_[number];
-  if (!transfer.doomed && data_[transfer.datum].header != nullptr && ++transfer.failures < kAttempts) {
+  if (transfer.doomed) return copy_arrived(number);  // nobody wants what it would have brought
+  if (data_[transfer.datum].header != nullptr && ++transfer.failures < kAttempts) {
     return start(number);
   }
   for (const std::uint32_t ticket : transfer.tickets) tickets_[ticket].refused = true;

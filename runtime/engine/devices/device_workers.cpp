@@ -137,17 +137,15 @@ bool DeviceWorkers::start_copies(Lane& lane) {
 
 bool DeviceWorkers::poll(Lane& lane) {
   std::vector<DeviceCompletion> completions;
-  completions.swap(lane.completions);  // of a loss, if there are any
   lane.device->driver->poll(lane.device->number, completions);
   for (const DeviceCompletion& completion : completions) {
     lane.lost_seen |= completion.result.status == DeviceStatus::lost;
     lane.copies -= completion.kind == DeviceCompletion::Kind::copy;
   }
-  if (lane.lost_seen && !lane.lost) {
-    lane.completions = std::move(completions);
-    lose(lane);
-    completions = std::exchange(lane.completions, {});
-  }
+  if (lane.lost_seen && !lane.lost) lose(lane);
+  // What ended while the loss was dealt with comes after what had ended before.
+  completions.insert(completions.end(), lane.completions.begin(), lane.completions.end());
+  lane.completions.clear();
   for (const DeviceCompletion& completion : completions) {
     if (completion.kind == DeviceCompletion::Kind::copy)
       memory_.copied(lane.number, completion);
@@ -347,6 +345,7 @@ void DeviceWorkers::launch(Lane& lane, Frame& frame, unsigned stream) {
   frame.start = engine_.now();
   const DeviceLaunch launch{&TaskEngine::run_device_body, &frame, reinterpret_cast<std::uint64_t>(&frame)};
   const DeviceResult result = lane.device->driver->launch(lane.device->number, stream, launch);
+  if (result.status == DeviceStatus::lost && !lane.lost) lose(lane);
   if (!result.ok()) ended(lane, {DeviceCompletion::Kind::launch, launch.token, result, Seconds(0.0)});
 }
 
@@ -359,7 +358,8 @@ void DeviceWorkers::ended(Lane& lane, const DeviceCompletion& completion) {
   if (lane.by_stream[frame.stream] == &frame) lane.by_stream[frame.stream] = nullptr;
   release_one(lane);
   bool failed = frame.failed;
-  if (completion.result.status == DeviceStatus::lost && !failed && !frame.nested) {  // again, elsewhere
+  // What ended well before the loss was heard of is gone all the same.
+  if (lane.lost && !failed && !frame.nested) {  // again, elsewhere
     memory_.leave(frame, false);
     return send_on(lane, task);
   }

@@ -553,7 +553,15 @@ void LiveMemory::run_again(detail::TaskHeader& task, std::span<void* const> addr
   restore();
 }
 
-std::vector<std::uint32_t> LiveMemory::begin_loss(std::size_t device) { return manager_.lose(devices_[device].node); }
+std::vector<std::uint32_t> LiveMemory::begin_loss(std::size_t device) {
+  ++lost_devices_;
+  return manager_.lose(devices_[device].node);
+}
+
+std::pair<std::uint64_t, std::uint64_t> LiveMemory::losses() {
+  const std::scoped_lock lock(mutex_);
+  return {lost_devices_, lineage_.recomputed()};
+}
 
 void LiveMemory::end_loss(const std::vector<std::uint32_t>& lost) {
   std::string why = "tasks cannot be run again (MITRA_RECOVERY=0, or the host's memory has a limit)";

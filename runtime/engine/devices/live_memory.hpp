@@ -126,7 +126,8 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   std::vector<graph::Datum*> take_unsafe();
   /// A datum is forgotten; tasks that may be run again have its shape. It is deleted when there are none.
   void bury(graph::Datum* datum);
-  std::uint64_t recomputed() const { return lineage_.recomputed(); }
+  /// @returns How many devices were lost, and how many tasks were run again for what they had.
+  std::pair<std::uint64_t, std::uint64_t> losses();
 
   // --- copies, for the device's thread ---
   std::deque<DeviceCopy> take_orders(std::size_t device);
@@ -238,6 +239,7 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   std::deque<Frame*> arrived_at_host_;
   std::atomic<std::size_t> arrived_count_{0};
   SimulationReport::Memory sums_;
+  std::uint64_t lost_devices_ = 0;
   std::string loss_;  // what was lost for good, and why
   friend class TaskEngine;
 };
