@@ -29,7 +29,7 @@ Config losing(test::Random& random) {
   config.emu = detail::message(devices, ":mem=", random.chance(0.3) ? "300 B" : "1 MB", ",seed=", 1 + random.below(1000),
                                ",streams=", 1 + random.below(2), ",pipeline=3,bw=1000 GB/s,latency=0 s,speed=0.01,poison=1");
   const std::size_t lost = 1 + random.below(random.chance(0.2) ? devices : 1);
-  for (std::size_t i = 0; i < lost; ++i) config.emu += detail::message(",lose=", random.below(devices), "@", 1 + random.below(200));
+  for (std::size_t i = 0; i < lost; ++i) config.emu += detail::message(",lose=", random.below(devices), "@", 1 + random.below(random.chance(0.5) ? 30 : 120));
   return config;
 }
 
@@ -46,7 +46,7 @@ void lose_devices(std::uint64_t seeds) {
     lost += rt.statistics().lost_devices;
     recomputed += rt.statistics().recomputed;
   }
-  CHECK(lost > seeds / 4);
+  CHECK(lost > seeds / 5);
   CHECK(recomputed > seeds / 20);
 }
 
