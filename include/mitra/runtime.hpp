@@ -133,6 +133,11 @@ class Runtime {
     check_matrix(rows, ld);
     return make_tiles<T>(*engine_, values, rows, cols, ld, tile_rows, tile_cols, name);
   }
+  /// Cuts a matrix that is one datum, or a tile, into tiles. @see DataRef::tiled
+  template <class T>
+  TiledMatrix<T> tiled(const TileRef<T>& matrix, std::size_t tile_rows, std::size_t tile_cols) const {
+    return matrix.tiled(tile_rows, tile_cols);
+  }
   /// A dependency without data.
   Token token(std::string name = {}) { return Token(engine_->add_data({nullptr, {}, std::move(name)})); }
   /// A private buffer of `size` elements for each running task that asks for it; not initialised.

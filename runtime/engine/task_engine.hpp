@@ -58,6 +58,7 @@ class TaskEngine final : public Engine {
   void cancel(const Task& task) override;
 
   std::shared_ptr<detail::DataHeader> add_data(detail::DataSpec spec) override;
+  detail::Parts partition(detail::DataHeader* whole, const detail::PartitionSpec& spec) override;
   detail::Lease begin_lease(detail::AccessWord access, SourceLocation where) override;
   detail::Lease lend(detail::AccessWord access, SourceLocation where);
   void end_lease(const detail::Lease& lease) noexcept override;
@@ -85,6 +86,7 @@ class TaskEngine final : public Engine {
 
  private:
   friend class EdgeSink;
+  friend class LiveTrees;
   friend class Rehearsal;
   friend class WorkerView;
   friend class VirtualTime;
@@ -115,6 +117,15 @@ class TaskEngine final : public Engine {
   std::size_t prepare(TaskHeader& task, const detail::SubmitExtras* extras);
   Task publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras);
   std::unique_lock<std::recursive_mutex> lock_virtual_time();
+
+  // --- partition trees (trees.cpp) ---
+  void check_trees(const TaskHeader& task) const;
+  void prepare_trees(ThreadState& self, const TaskHeader& task, const detail::SubmitExtras* extras) MITRA_REQUIRES(submission_lock_);
+  void follow_trees(ThreadState& self, const TaskHeader& replay, const void* recorded) MITRA_REQUIRES(submission_lock_);
+  void close_trees(ThreadState& self, TaskHeader* parent);
+  void insert_transition(ThreadState& self, TaskHeader* parent, int priority, const char* name,
+                         std::span<const detail::AccessWord> words, bool for_a_task) MITRA_REQUIRES(submission_lock_);
+  bool has_many_memories() const;
 
   // --- readiness and completion (completion.cpp) ---
   void make_ready(ThreadState& self, TaskHeader* task);
@@ -183,8 +194,9 @@ class TaskEngine final : public Engine {
   void sleep_apart(ThreadState& self, Predicate&& done);
   /// The last handle is gone: waits for the datum's tasks where that can end, keeps it until they are done otherwise.
   void forget_data(Datum* datum) noexcept;
-  bool in_use(const Datum& datum);
+  bool in_use(Datum& datum);
   void free_retired_data();
+  void delete_data(Datum* root) noexcept;
   friend struct DatumDeleter;
 
   // --- recorded graphs (replaying.cpp) ---
@@ -224,6 +236,7 @@ class TaskEngine final : public Engine {
   alignas(64) SubmissionLock submission_lock_;
   std::atomic<std::uint64_t> next_id_{0};        // written under the lock
   std::atomic<std::uint64_t> replayed_tasks_{0};  // nodes of replays
+  std::atomic<std::uint64_t> transitions_{0};     // written under the lock
   std::vector<Datum*> open_reductions_ MITRA_GUARDED_BY(submission_lock_);  // not folded yet, among root tasks
   std::atomic<std::uint64_t> finished_seen_{0};  // finished_tasks() when somebody last asked
   ThreadState* role_holder_ MITRA_GUARDED_BY(submission_lock_) = nullptr;  // the thread that is worker 0

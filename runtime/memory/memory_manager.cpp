@@ -93,6 +93,7 @@ void MemoryManager::forget(detail::DataHeader& data) {
       under_way = true;  // the source of a transfer
     }
   }
+  leave_family(number);
   data_[number].header = nullptr;
   if (!under_way) free_data_.push_back(number);  // otherwise its transfers still name it, and the last of them frees it
 }
@@ -185,9 +186,12 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
 
 std::uint64_t MemoryManager::bytes_to_reserve(const detail::TaskHeader& task, NodeId node) const {
   std::uint64_t bytes = 0;
+  std::uint32_t counted = kNone;  // a family whose room is in `bytes`
   for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
     const Replica& r = replica(datum, node);
-    if (mode != AccessMode::reduce && !r.allocated) bytes += data_[datum].size;
+    if (mode == AccessMode::reduce || r.allocated) return;
+    if (is_family_home(datum, node) && std::exchange(counted, data_[datum].family) == data_[datum].family) return;
+    bytes += room_for(datum, node);
   });
   return bytes;
 }
@@ -227,6 +231,8 @@ void MemoryManager::admit_waiting(NodeId node) {
 
 /// The datum has been written by nobody: it comes to be in the host memory of the compute node that asks first.
 void MemoryManager::materialise(std::uint32_t datum, NodeId wanted) {
+  MITRA_CHECK(!data_[datum].stale, "datum ", datum, " is wanted on node ", wanted.value,
+              ", and is not current: its parts are, or what it is a part of");
   const NodeId host = host_of_[wanted.index()];
   Replica& r = replica(datum, host);
   if (!r.allocated) allocate(datum, host);
@@ -348,8 +354,9 @@ void MemoryManager::check() const {
     std::uint64_t used = 0, pinned = 0;
     for (std::uint32_t d = 1; d < data_.size(); ++d) {
       const Replica& r = replica(d, NodeId(n));
-      used += r.allocated ? data_[d].size : 0;
+      used += r.allocated && !is_family_home(d, NodeId(n)) ? data_[d].size : 0;
       pinned += r.pins != 0 ? data_[d].size : 0;
+      MITRA_CHECK(r.state == ReplicaState::invalid || !data_[d].stale, "datum ", d, " is stale, and valid on node ", n);
       MITRA_CHECK(r.state == ReplicaState::invalid || r.allocated, "datum ", d, " is valid on node ", n, ", where it has no room");
       MITRA_CHECK(r.state != ReplicaState::modified || data_[d].valid == 1, "datum ", d, " is modified on node ", n, ", and ",
                   data_[d].valid, " replicas are valid");

@@ -58,6 +58,14 @@ class MemoryManager {
   /// A datum that was just added lies where another manager of the same machine has the content of `model`.
   void place_as(detail::DataHeader& data, const MemoryManager& other, const detail::DataHeader& model);
 
+  // --- partition trees (families.cpp) ---
+  /// `part` was just added: in a host's memory it lies where `root` does, whose room counts once for the whole family.
+  void join_family(detail::DataHeader& part, detail::DataHeader& root);
+  /// A transition has run on `node`: some of its data are current there from now on, others nowhere.
+  void regrouped(const detail::TaskHeader& transition, NodeId node);
+  /// The same without a transition, where nobody has touched `whole` yet. @param stays  `whole` stays current.
+  void enter_fresh(detail::DataHeader& whole, std::span<detail::DataHeader* const> parts, bool stays);
+
   /// Reserves room for what `task` touches on `node`, pins it and fetches what is missing.
   /// @returns True: all is there. False: data_ready(ticket) will tell.
   bool acquire(const detail::TaskHeader& task, NodeId node, std::uint32_t ticket);
@@ -103,6 +111,15 @@ class MemoryManager {
     std::uint32_t copies = 0;      // replicas that take room
     std::uint32_t valid = 0;       // those of them that are valid
     NodeId any_valid{0};           // one of these
+    std::uint32_t family = kNone;  // of data in parts
+    std::uint32_t entered = 0;     // in how many domains it is current, as a part
+    bool stale = false;            // current are its parts, or what it is a part of
+  };
+  /// Data that share their memory on hosts: it is taken at the first use, and kept.
+  struct Family {
+    std::uint64_t size = 0;  // of the root
+    std::uint32_t members = 0;
+    std::vector<bool> has_room{};  // by node
   };
   struct Node {
     std::uint64_t capacity = 0, used = 0, peak = 0, pinned = 0;
@@ -130,6 +147,14 @@ class MemoryManager {
   const Replica& replica(std::uint32_t datum, NodeId node) const {
     return replicas_[std::size_t{datum} * nodes_.size() + node.index()];
   }
+  bool is_family_home(std::uint32_t datum, NodeId node) const {
+    return data_[datum].family != kNone && host_of_[node.index()] == node;
+  }
+  std::uint64_t room_for(std::uint32_t datum, NodeId node) const;
+  void take_family_room(std::uint32_t datum, NodeId node);
+  void leave_family(std::uint32_t datum);
+  void make_current(std::uint32_t datum, NodeId node);
+  void make_stale(std::uint32_t datum);
   std::uint64_t bytes_to_reserve(const detail::TaskHeader& task, NodeId node) const;
   bool make_room(NodeId node, std::uint64_t bytes);
   bool make_room_for(const detail::TaskHeader& task, NodeId node);
@@ -161,6 +186,8 @@ class MemoryManager {
   std::vector<Replica> replicas_;       // datum x node
   std::vector<Datum> data_;             // number 0 is nobody's
   std::vector<std::uint32_t> free_data_;
+  std::vector<Family> families_;
+  std::vector<std::uint32_t> free_families_;
   std::vector<Transfer> transfers_;
   std::vector<std::uint32_t> free_transfers_;
   std::vector<Ticket> tickets_;

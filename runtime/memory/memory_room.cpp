@@ -27,7 +27,7 @@ void MemoryManager::give_room(NodeId node, std::uint64_t bytes) { nodes_[node.in
 
 void MemoryManager::list(std::uint32_t datum, NodeId node) {
   Replica& r = replica(datum, node);
-  if (r.listed) return;
+  if (r.listed || is_family_home(datum, node)) return;
   Node& n = nodes_[node.index()];
   r.listed = true;
   r.lru_previous = n.lru_last;
@@ -48,6 +48,7 @@ void MemoryManager::unlist(std::uint32_t datum, NodeId node) {
 void MemoryManager::allocate(std::uint32_t datum, NodeId node) {
   replica(datum, node).allocated = true;
   ++data_[datum].copies;
+  if (is_family_home(datum, node)) return take_family_room(datum, node);
   take_room(node, data_[datum].size);
 }
 
@@ -89,7 +90,7 @@ void MemoryManager::drop(std::uint32_t datum, NodeId node) {
   if (!r.allocated) return;
   r.allocated = false;
   --data_[datum].copies;
-  give_room(node, data_[datum].size);
+  if (!is_family_home(datum, node)) give_room(node, data_[datum].size);
 }
 
 /// Drops unused replicas of which there are others, until `bytes` are free on the node; none if that is not enough.
@@ -120,18 +121,18 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
     return n.capacity > n.used ? n.capacity - n.used : 0;
   };
   const NodeId host = host_of_[from.index()];
-  if (host != from && free(host) >= size && !replica(datum, host).allocated) return host;
+  if (host != from && free(host) >= room_for(datum, host) && !replica(datum, host).allocated) return host;
   NodeId best;
   std::uint64_t most = size - 1;
   for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
     const NodeId node(n);
-    if (node == from || host_of_[n] != host || replica(datum, node).allocated || free(node) <= most) continue;
+    if (node == from || node == host || host_of_[n] != host || replica(datum, node).allocated || free(node) <= most) continue;
     most = free(node);
     best = node;
   }
   if (best.valid()) return best;
   for (std::uint32_t n = host.value; n < nodes_.size(); ++n)
-    if (NodeId(n) != from && host_of_[n] == host && !replica(datum, NodeId(n)).allocated && drop_copies(NodeId(n), size))
+    if (NodeId(n) != from && host_of_[n] == host && !replica(datum, NodeId(n)).allocated && drop_copies(NodeId(n), room_for(datum, NodeId(n))))
       return NodeId(n);
   return {};
 }

@@ -7,6 +7,8 @@
 #include <mitra/access.hpp>
 #include <mitra/detail/task_header.hpp>
 
+#include "graph/tree_levels.hpp"
+
 namespace mitra::memory {
 
 /// Calls f(number, mode) once for each datum of the task that has replicas; of several accesses to one, with the strongest.
@@ -17,6 +19,10 @@ void for_each_datum(const detail::TaskHeader& task, F&& f) {
     const std::uint32_t number = words[i].data()->replicas;
     if (number == 0 || words[i].mode() == AccessMode::scratch) continue;
     AccessMode mode = words[i].mode();
+    if (mode != AccessMode::reduce && words[i].operation() != 0) {  // of a transition between levels of a partition tree
+      if (words[i].operation() & graph::kBring) f(number, AccessMode::read);
+      continue;
+    }
     bool seen = false;
     for (std::size_t j = 0; j < task.accesses; ++j) {
       if (j == i || words[j].data() != words[i].data() || words[j].mode() == AccessMode::scratch) continue;

@@ -8,6 +8,7 @@
 
 #include "engine/hot_path.hpp"
 #include "engine/task_engine.hpp"
+#include "engine/trees.hpp"
 
 namespace mitra::engine {
 
@@ -83,6 +84,21 @@ void VirtualTime::forget_data(Datum& datum) {
   if (many_nodes_) memory_.forget(datum);
 }
 
+void VirtualTime::check_home(const Datum& root) const {
+  const Bytes capacity = machine_.memory_nodes[0].capacity, size = root.shape.bytes();
+  if (!many_nodes_ || capacity == Bytes(0) || size <= capacity) return;
+  throw MisuseError(detail::message("a partition of ", root.label(), ": it takes ", size.value, " bytes, and the host's memory of ",
+                                    machine_.name, ", where a datum and its parts meet, has ", capacity.value,
+                                    "; register smaller data, such as rt.matrix<T>(...).tiled(...)"));
+}
+
+void VirtualTime::add_part(Datum& part, Datum& root) {
+  part.shape_number = costs_.shape_number(part.shape);
+  if (!many_nodes_) return;
+  memory_.add(part, false);
+  memory_.join_family(part, root);
+}
+
 // ------------------------------------------------------------------------------------------------ submission
 
 VirtualTask& VirtualTime::of(const TaskHeader& task) const {
@@ -96,7 +112,8 @@ void VirtualTime::prepare(TaskHeader& task) {
   task.kinds |= task.type->modelled;
   if (!config_.execute)
     for (std::size_t i = 0; i < task.accesses; ++i)
-      if (const detail::AccessWord word = task.access_words()[i]; !reads_only(word.mode())) graph::datum_of(word).written = true;
+      if (const detail::AccessWord word = task.access_words()[i]; !reads_only(word.mode()))
+        graph::root_of(graph::datum_of(word)).written = true;
   VirtualTask& mine = of(task);
   mine.row = costs_.row_of(task);
   const std::uint8_t known = costs_.known_kinds(mine.row);
@@ -349,7 +366,8 @@ void VirtualTime::start(ThreadState& self, std::uint32_t number) {
     } else {
       cancelled = (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
     }
-    if (cancelled) {
+    slots_[number].poisoned = cancelled;
+    if (cancelled && !is_transition(*task)) {
       if (many_nodes_) memory_.release_unused(*task, worker.node);
       free_slot(number);
       --worker.held;
@@ -403,8 +421,9 @@ void VirtualTime::end(ThreadState& self, std::uint32_t number) {
   const Acting acting(self, context_of(id, nullptr));
   acting_ = &self;
   if (many_nodes_ && !slot.data_released) memory_.release(*task, worker.node);
+  if (many_nodes_ && is_transition(*task)) memory_.regrouped(*task, worker.node);
   if (watches_completions_) policy_.finished(TaskRef(task), Measured{id, slot.start, now - slot.start}, self.view);
-  TaskHeader* const next = engine_.finish(self, task, slot.failed);
+  TaskHeader* const next = engine_.finish(self, task, slot.failed || slot.poisoned);
   engine_.complete_deferred(self);
   if (next != nullptr) {
     if (worker.held < worker.pipeline)
