@@ -133,9 +133,14 @@ class TaskEngine final : public Engine {
   void tell_policy(ThreadState& self, TaskHeader& task);
   void tell_cancelled(ThreadState& self, TaskHeader& task);
   bool runs_next(ThreadState& self, TaskHeader* successor) {
+    if (virtual_time_ != nullptr && !suits(*successor, self.context.worker)) return false;
     if (policy_concurrent_) return policy_->runs_next(TaskRef(successor), self.context.worker);
     detail::SpinGuard guard(policy_lock_);
     return policy_->runs_next(TaskRef(successor), self.context.worker);
+  }
+  bool suits(const TaskHeader& task, WorkerId worker) const {
+    const Worker& w = machine_.workers[worker.index()];
+    return task.kinds >> static_cast<unsigned>(machine_.classes[w.worker_class.index()].kind) & 1U;
   }
   void hand_to_policy(ThreadState& self, TaskHeader* task);
   TaskHeader* take_from_policy(ThreadState& self);
