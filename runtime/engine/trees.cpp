@@ -87,6 +87,10 @@ void TaskEngine::check_trees(const TaskHeader& task) const {
   const AccessWord* words = task.access_words();
   for (std::size_t i = 0; i < task.accesses; ++i) {
     if (!writes(words[i].mode()) || !in_tree(datum_of(words[i]))) continue;
+    if (const Partition* within = datum_of(words[i]).tree->within; within != nullptr && within->read_only())
+      throw MisuseError(detail::message("submit '", task.name(), "': ", datum_of(words[i]).label(), " is accessed with ",
+                                        to_string(words[i].mode()), "(), and is a window: windows overlap, and can only be read; "
+                                        "write to blocked() or tiled() parts, or to the whole"));
     for (std::size_t j = 0; j < task.accesses; ++j) {
       const Datum &a = datum_of(words[i]), &b = datum_of(words[j]);
       if (words[j].mode() == AccessMode::scratch || !graph::exclude_each_other(a, b)) continue;
@@ -164,8 +168,10 @@ void TaskEngine::insert_transition(ThreadState& self, TaskHeader* parent, int pr
 void TaskEngine::prepare_trees(ThreadState& self, const TaskHeader& task, const detail::SubmitExtras* extras) {
   LiveTrees live(*this, self, task.parent, task.priority, true);
   TreeLevels levels(live);
-  for (std::size_t i = 0; i < task.accesses; ++i)
-    if (const AccessWord word = task.access_words()[i]; in_tree(datum_of(word))) levels.access(datum_of(word), word.mode());
+  // Twice: a fresh datum that the task reads is left for its part, if the task reads that one, too.
+  for (int pass = 0; pass < (task.accesses > 1 ? 2 : 1); ++pass)
+    for (std::size_t i = 0; i < task.accesses; ++i)
+      if (const AccessWord word = task.access_words()[i]; in_tree(datum_of(word))) levels.access(datum_of(word), word.mode());
   if (extras == nullptr || extras->accesses.empty()) return;
   const auto* trees = static_cast<const RecordedTrees*>(extras->trees);
   if (trees != nullptr)
@@ -173,9 +179,9 @@ void TaskEngine::prepare_trees(ThreadState& self, const TaskHeader& task, const 
   for (const AccessWord word : extras->accesses) {
     Datum& datum = datum_of(word);
     if (!in_tree(datum) || datum.tree->partitions.empty()) continue;
-    // Cut after the recording, which knows nothing of the parts.
-    const bool known = trees != nullptr && std::ranges::any_of(trees->after, [&](const auto& l) { return l.first == &datum; });
-    if (!known) levels.make_whole(datum, false);
+    // Cut when the recording had used it already, or after the recording.
+    const bool asked = trees != nullptr && std::ranges::any_of(trees->required, [&](const auto& r) { return r.first == &datum; });
+    if (!asked) levels.make_whole(datum, false);
   }
 }
 
