@@ -27,6 +27,7 @@ struct Statistics {
   std::uint64_t submitted = 0;      ///< The application's tasks, each node of a replay counted once a replay.
   std::uint64_t executed = 0;       ///< Bodies run, folds of reductions included.
   std::vector<std::uint64_t> executed_by_worker;
+  std::uint64_t split = 0;          ///< Tasks that became finer ones.
   std::uint64_t transitions = 0;    ///< Tasks between levels of partition trees, as they were submitted.
   std::uint64_t record_bytes = 0;   ///< Memory of task records, allocated so far.
 };

@@ -31,6 +31,7 @@ void TaskEngine::make_ready(ThreadState& self, TaskHeader* task) {
     if (task->traits & detail::kReplay) return start_replay(self, task);
     if (!take_commute_locks(task)) return;  // whoever holds the datum will try again for it
   }
+  if (policy_splits_ && task->type->split != nullptr && splits(self, task)) [[unlikely]] return;
   hand_to_policy(self, task);
 }
 

@@ -18,8 +18,8 @@ std::unique_ptr<Engine> make_engine(const Config& config) {
 }  // namespace
 
 Runtime::Runtime() : Runtime(Config::from_environment()) {}
-Runtime::Runtime(const Config& config) : engine_(make_engine(config)) {}
-Runtime::Runtime(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+Runtime::Runtime(const Config& config) : engine_(make_engine(config).release()) {}
+Runtime::Runtime(std::unique_ptr<Engine> engine) : engine_(engine.release()) {}
 Runtime::~Runtime() = default;
 Runtime::Runtime(Runtime&&) noexcept = default;
 

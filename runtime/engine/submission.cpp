@@ -185,7 +185,7 @@ Task TaskEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) 
   const Task result = publish(self, task, extras);
   if (plain) [[likely]] return result;
   if (graph_recorder_ != nullptr) graph_recorder_->published(entry, result.id());
-  if (virtual_time_ != nullptr) virtual_time_->pass_submission_time(self);
+  if (virtual_time_ != nullptr && self.splitting == 0) virtual_time_->pass_submission_time(self);
   return result;
 }
 

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -134,6 +135,7 @@ class TaskEngine final : public Engine {
   void tell_cancelled(ThreadState& self, TaskHeader& task);
   bool runs_next(ThreadState& self, TaskHeader* successor) {
     if (virtual_time_ != nullptr && !suits(*successor, self.context.worker)) return false;
+    if (policy_splits_ && successor->type->split != nullptr) return false;  // it is asked for first
     if (policy_concurrent_) return policy_->runs_next(TaskRef(successor), self.context.worker);
     detail::SpinGuard guard(policy_lock_);
     return policy_->runs_next(TaskRef(successor), self.context.worker);
@@ -162,6 +164,11 @@ class TaskEngine final : public Engine {
   bool take_commute_locks(TaskHeader* task);
   void release_commute_locks(ThreadState& self, TaskHeader* task);
   void fold_reduction(TaskHeader& task);
+
+  // --- tasks that become finer ones (splitting.cpp) ---
+  bool splits(ThreadState& self, TaskHeader* task);
+  TaskHeader* take_split();
+  TaskHeader* run_split(ThreadState& self, TaskHeader* task);
 
   // --- waiting (waiting.cpp) ---
   TaskHeader* find_work(ThreadState& self);
@@ -230,6 +237,7 @@ class TaskEngine final : public Engine {
   std::unique_ptr<VirtualTime> virtual_time_;  // null: tasks run live
   bool follows_edges_ = false;                 // somebody wants to know the predecessors of each task
   bool policy_concurrent_ = false, policy_watches_submissions_ = false, policy_watches_completions_ = false;
+  bool policy_splits_ = false;
   std::size_t window_ = 0;
   unsigned spins_ = 0;
 
@@ -249,6 +257,11 @@ class TaskEngine final : public Engine {
 
   alignas(64) detail::SpinLock policy_lock_;    // for policies that are not concurrent()
   std::atomic<std::int64_t> policy_holds_{0};  // tasks in such a policy
+
+  std::atomic<int> splits_waiting_{0};  // tasks in `to_split_`
+  detail::SpinLock split_lock_;
+  std::deque<TaskHeader*> to_split_ MITRA_GUARDED_BY(split_lock_);
+  std::atomic<std::uint64_t> split_tasks_{0};
 
   std::atomic<bool> role_starves_{false};  // worker 0 looks for work and finds none
   alignas(64) std::atomic<int> event_waiters_{0};  // threads that sleep in a wait, or are about to

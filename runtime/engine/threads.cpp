@@ -143,6 +143,7 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
   policy_concurrent_ = policy_->concurrent();
   policy_watches_submissions_ = policy_->watches_submissions();
   policy_watches_completions_ = policy_->watches_completions();
+  policy_splits_ = policy_->may_split();
   follows_edges_ = policy_watches_submissions_ || description_ != nullptr;
   if (description_ != nullptr) {
     // The whole program is submitted before time passes, unless a window was asked for.
@@ -405,6 +406,7 @@ Statistics TaskEngine::statistics() const {
   for (const auto& worker : workers_) result.submitted += worker->submitted.load(std::memory_order_relaxed);
   for (ThreadState* s = external_list_.load(std::memory_order_acquire); s != nullptr; s = s->next_external)
     result.submitted += s->submitted.load(std::memory_order_relaxed);
+  result.split = split_tasks_.load(std::memory_order_relaxed);
   result.transitions = transitions_.load(std::memory_order_relaxed);
   result.record_bytes = pool_.bytes();
   return result;

@@ -15,6 +15,13 @@ namespace mitra::engine {
 // ------------------------------------------------------------------------------------------------ finding work
 
 TaskHeader* TaskEngine::find_work(ThreadState& self) {
+  while (splits_waiting_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    TaskHeader* task = self.context.worker.valid() ? take_split() : nullptr;
+    if (task == nullptr) break;
+    TaskHeader* const next = run_split(self, task);
+    if (self.deferred != nullptr) complete_deferred(self);
+    if (next != nullptr) return next;
+  }
   if (TaskHeader* task = take_from_policy(self)) return task;
   if (self.replay_done != 0) flush_replay(self);
   if (replays_running_.load(std::memory_order_relaxed) != 0 && claim_roots(self)) return take_from_policy(self);

@@ -32,6 +32,7 @@ struct TaskType {
   std::array<Launch, kWorkerKinds> launch{};  ///< By WorkerKind; null: not implemented there.
   void (*destroy)(TaskHeader&) noexcept = nullptr;  ///< Null: nothing to destroy.
   WorkAmount (*cost)(TaskHeader&) = nullptr;        ///< Null: the codelet does not say.
+  Launch split = nullptr;                           ///< Submits finer tasks in place of the body; null: there are none.
   std::uint8_t modelled = 0;  ///< Bit WorkerKind: not implemented there, and yet a simulation may place it there.
 };
 

@@ -154,8 +154,10 @@ void VirtualTime::submitted(TaskHeader& task, double path_end, std::uint32_t pat
     mine = {path_end, path, TaskCosts::kNothing};
     return;
   }
-  mine.path_end = path_end + costs_.shortest(mine.row);
-  mine.path = books_.add_to_path(path, mine.row, mine.path_end);
+  // Of one that may be split nobody knows how long it takes at least.
+  const bool may_split = task.type->split != nullptr && policy_.may_split();
+  mine.path_end = path_end + (may_split ? 0.0 : costs_.shortest(mine.row));
+  mine.path = books_.add_to_path(path, may_split ? TaskCosts::kNothing : mine.row, mine.path_end);
   books_.count_task(mine.row);
   if (kept_ != nullptr) kept_->add(task, mine.row);
 }
@@ -193,6 +195,17 @@ void VirtualTime::hand_over(ThreadState& self, TaskHeader* task) {
       if (!by.valid() || kind_of(workers_[by.index()]) == static_cast<WorkerKind>(kind)) idle_.hear(static_cast<WorkerKind>(kind));
   }
   if (woken_.size() == woken) ++unclaimed_[kind_set(TaskRef(task))];
+}
+
+bool VirtualTime::splits(ThreadState& self, TaskHeader& task) {
+  acting_ = &self;
+  return policy_.splits(TaskRef(&task), self.view);
+}
+
+void VirtualTime::was_split(const TaskHeader& task) {
+  const VirtualTask& mine = of(task);
+  books_.uncount_task(mine.row);
+  if (kept_ != nullptr && mine.path != 0 && mine.path <= kept_->row.size()) kept_->row[mine.path - 1] = TaskCosts::kNothing;
 }
 
 TaskHeader* VirtualTime::take_from_policy(ThreadState& self, WorkerId worker) {
@@ -259,6 +272,12 @@ void VirtualTime::settle(ThreadState& self) {
   const std::size_t patience = 4096 + 64 * workers_.size();
   std::size_t in_vain = 0;  // workers woken one after the other that took nothing
   for (;;) {
+    if (TaskHeader* const task = engine_.take_split()) {
+      const Acting acting(self, {&engine_, WorkerId(), NodeId(0), nullptr});
+      if (TaskHeader* next = engine_.run_split(self, task)) engine_.hand_to_policy(self, next);
+      engine_.complete_deferred(self);
+      continue;
+    }
     if (!arrived_.empty()) {
       const std::uint32_t slot = arrived_.front();
       arrived_.pop_front();
@@ -288,7 +307,7 @@ void VirtualTime::settle(ThreadState& self) {
           unclaimed_[set] = 0;
         }
       }
-    if (!any && arrived_.empty() && woken_.empty()) return;
+    if (!any && arrived_.empty() && woken_.empty() && engine_.splits_waiting_.load(std::memory_order_relaxed) == 0) return;
   }
 }
 

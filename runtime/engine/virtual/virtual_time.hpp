@@ -85,6 +85,10 @@ class VirtualTime final : private memory::MemoryClient {
 
   // --- scheduling ---
   void hand_over(ThreadState& self, TaskHeader* task);
+  /// Does the policy want finer tasks in place of this one?
+  bool splits(ThreadState& self, TaskHeader& task);
+  /// It takes no time itself: the books are to hold its children alone.
+  void was_split(const TaskHeader& task);
   void wake(WorkerId worker) { woken_.push_back(worker); }
   /// Makes one event happen. @returns False if nothing can happen any more.
   bool step(ThreadState& self);
