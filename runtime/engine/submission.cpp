@@ -92,7 +92,7 @@ void TaskEngine::check_parent_declares(const TaskHeader& parent, AccessWord acce
 
 void TaskEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) {
   AccessWord* words = task.access_words();
-  bool special = false, trees = false;
+  bool special = false;
   for (std::size_t i = 0; i < task.accesses; ++i) {
     const detail::DataHeader* data = words[i].data();
     if (data == nullptr)
@@ -104,10 +104,9 @@ void TaskEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) 
                                                                 : " was registered with another Runtime",
                                         "; register it with this one"));
     special |= words[i].mode() >= AccessMode::commute;
-    trees |= graph::in_tree(datum_of(words[i]));
     if (task.parent != nullptr) check_parent_declares(*task.parent, words[i]);
   }
-  if (trees) [[unlikely]] check_trees(task);
+  if (any_trees_.load(std::memory_order_acquire)) [[unlikely]] check_trees(task);
   if (special) [[unlikely]] {
     for (std::size_t i = 0; i < task.accesses; ++i) {
       const AccessMode mode = words[i].mode();
@@ -232,18 +231,15 @@ Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::Subm
     if (!(task.traits & (detail::kInternal | detail::kSignal | detail::kReplay)))
       self.submitted.store(self.submitted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     const AccessWord* words = task.access_words();
-    bool trees = false;
+    if (any_trees_.load(std::memory_order_relaxed)) [[unlikely]] prepare_trees(self, task, extras);
     for (std::size_t i = 0; i < task.accesses; ++i) {
       Datum& datum = datum_of(words[i]);
-      // Before any access to a tree is in the graph, also for the later ones of this task.
-      if (graph::in_tree(datum) && !std::exchange(trees, true)) [[unlikely]] prepare_trees(self, task, nullptr);
       const detail::ReduceOperation* operation = nullptr;
       if (words[i].mode() == AccessMode::reduce) [[unlikely]]
         operation = datum.operations[words[i].operation()].load(std::memory_order_relaxed);
       add_access(datum, state_for(datum, parent), words[i].mode(), operation, Member{&task, id}, sink);
     }
     if (extras != nullptr) {
-      if (!extras->accesses.empty()) prepare_trees(self, task, extras);
       for (AccessWord word : extras->accesses)
         add_access(datum_of(word), state_for(datum_of(word), parent), word.mode(), nullptr, Member{&task, id}, sink);
       if (extras->trees != nullptr) follow_trees(self, task, extras->trees);

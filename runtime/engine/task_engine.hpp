@@ -248,6 +248,7 @@ class TaskEngine final : public Engine {
   // Submission: one at a time, so that two tasks meet in the same order on every datum.
   alignas(64) SubmissionLock submission_lock_;
   std::atomic<std::uint64_t> next_id_{0};        // written under the lock
+  std::atomic<bool> any_trees_{false};            // some datum has parts; written under the lock
   std::atomic<std::uint64_t> replayed_tasks_{0};  // nodes of replays
   std::atomic<std::uint64_t> transitions_{0};     // written under the lock
   std::vector<Datum*> open_reductions_ MITRA_GUARDED_BY(submission_lock_);  // not folded yet, among root tasks

@@ -64,6 +64,7 @@ detail::Parts TaskEngine::partition(detail::DataHeader* header, const detail::Pa
     SubmissionGuard guard(submission_lock_);
     partition = whole.tree->partitions.emplace_back(std::move(made)).get();
     whole.root.in_tree.store(true, std::memory_order_release);
+    any_trees_.store(true, std::memory_order_release);
   }
   return {graph::share_of(whole), partition->headers.data(), partition->headers.size()};
 }
@@ -168,10 +169,14 @@ void TaskEngine::insert_transition(ThreadState& self, TaskHeader* parent, int pr
 void TaskEngine::prepare_trees(ThreadState& self, const TaskHeader& task, const detail::SubmitExtras* extras) {
   LiveTrees live(*this, self, task.parent, task.priority, true);
   TreeLevels levels(live);
-  // Twice: a fresh datum that the task reads is left for its part, if the task reads that one, too.
-  for (int pass = 0; pass < (task.accesses > 1 ? 2 : 1); ++pass)
+  // Before any access of the task is in the graph. Twice: a fresh datum that the task reads is left for its part, if the task reads that one, too.
+  std::size_t concerned = 0;
+  for (int pass = 0; pass == 0 || (pass == 1 && concerned > 1); ++pass)
     for (std::size_t i = 0; i < task.accesses; ++i)
-      if (const AccessWord word = task.access_words()[i]; in_tree(datum_of(word))) levels.access(datum_of(word), word.mode());
+      if (const AccessWord word = task.access_words()[i]; in_tree(datum_of(word))) {
+        levels.access(datum_of(word), word.mode());
+        ++concerned;
+      }
   if (extras == nullptr || extras->accesses.empty()) return;
   const auto* trees = static_cast<const RecordedTrees*>(extras->trees);
   if (trees != nullptr)
