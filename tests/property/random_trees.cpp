@@ -97,7 +97,50 @@ class TreeExecution {
     for (std::size_t e = 0; e < view.shape().rows * view.shape().cols; ++e) f(element(view, e));
   }
 
+  using Kind = TileKind<std::uint64_t>;
+  template <AccessMode Mode>
+  AccessList<Kind, Mode> list(const TreeTask& task) {
+    AccessList<Kind, Mode> result{{}, SourceLocation::current()};
+    for (const TreeAccess& a : task.accesses)
+      if (a.mode == Mode) result.data.push_back(header(a.datum));
+    return result;
+  }
+
+  /// Whole or split: the body does on the task's own views what its children do on theirs.
+  void submit_splittable(const TreeTask& task) {
+    using Read = Views<Kind, AccessMode::read>;
+    using Written = Views<Kind, AccessMode::readwrite>;
+    const auto body = [this, &task](Read read, Written written) {
+      for (const TreeTask& child : task.children)
+        seen_[child.number] += work(program_, child, 0, [&](std::size_t a, std::size_t e) -> std::uint64_t& {
+          const std::size_t part = child.accesses[a].datum;
+          const TreeDatum& d = program_.data[part];
+          std::size_t r = 0, w = 0;
+          for (const TreeAccess& own : task.accesses) {
+            const TreeDatum& whole = program_.data[own.datum];
+            const std::size_t row = d.row - whole.row + e % d.rows, col = d.col - whole.col + e / d.rows;
+            const bool reads = own.mode == AccessMode::read;
+            const bool suits = program_.lies_in(part, own.datum) && (!reads || child.accesses[a].mode == AccessMode::read);
+            if (suits && reads) return const_cast<std::uint64_t&>(read[r](row, col));  // work() only reads it
+            if (suits) return written[w](row, col);
+            ++(reads ? r : w);
+          }
+          throw std::logic_error("a child accesses what its parent has not declared");
+        });
+    };
+    const auto cost = [](Read, Written) { return mitra::Work{.flops = 5e9}; };
+    const auto split = [this, &task](Runtime&, const std::vector<TileRef<std::uint64_t>>&, const std::vector<TileRef<std::uint64_t>>&) {
+      for (const TreeTask& child : task.children) submit(child);
+    };
+    rt_.submit({.priority = task.priority}, codelet("large").cpu(body).hip_modelled().cost(cost).split(split),
+               list<AccessMode::read>(task), list<AccessMode::readwrite>(task));
+  }
+
   void submit(const TreeTask& task) {
+    if (task.splittable) {
+      for (const TreeTask& child : task.children) prepare(child);
+      return submit_splittable(task);
+    }
     AnyAccesses accesses;
     for (const TreeAccess& a : task.accesses)
       accesses.add(header(a.datum), a.mode,
@@ -153,6 +196,25 @@ class TreeExecution {
   std::vector<RecordedGraph> graphs_;
 };
 
+/// First in, first out; splits tasks at random.
+class SplitsAtRandom final : public SchedulingPolicy {
+ public:
+  bool may_split() const override { return true; }
+  bool splits(TaskRef, SchedulerView& view) override { return view.random() % 2 == 0; }
+  void ready(TaskRef task, SchedulerView&) override { tasks_.push_back(task); }
+  TaskRef next(WorkerId worker, SchedulerView& view) override {
+    const WorkerKind kind = view.machine().classes[view.machine().workers[worker.index()].worker_class.index()].kind;
+    const auto found = std::ranges::find_if(tasks_, [&](TaskRef task) { return task.runs_on(kind); });
+    if (found == tasks_.end()) return {};
+    const TaskRef task = *found;
+    tasks_.erase(found);
+    return task;
+  }
+
+ private:
+  std::vector<TaskRef> tasks_;
+};
+
 std::string problems_of(Runtime& rt, const TreeProgram& program) {
   const TreeOracle oracle(program);
   TreeExecution execution(rt, program);
@@ -161,8 +223,8 @@ std::string problems_of(Runtime& rt, const TreeProgram& program) {
   return execution.differences(oracle);
 }
 
-void runs_as_in_sequence(Runtime& rt, std::uint64_t seed) {
-  TreeProgram program = TreeProgramMaker(seed).make();
+void runs_as_in_sequence(Runtime& rt, std::uint64_t seed, double splittable = 0.0) {
+  const TreeProgram program = TreeProgramMaker(seed, splittable).make();
   std::string problems;
   try {
     problems = problems_of(rt, program);
@@ -173,8 +235,39 @@ void runs_as_in_sequence(Runtime& rt, std::uint64_t seed) {
   REQUIRE(problems == "");
 }
 
+void split_as_in_sequence(std::uint64_t seeds) {
+  std::vector<Config> configs;
+  for (const char* split : {"never", "always", "auto"}) {
+    for (const unsigned workers : {1U, 2U, 8U}) configs.push_back(test::with_workers(workers, std::string("dmdas:split=") + split));
+    for (const Config& config : simulated_settings(std::string("dmdas:split=") + split)) configs.push_back(config);
+  }
+  const std::size_t of_dmdas = configs.size();
+  for (std::size_t c = 0; c < of_dmdas / 3; ++c) {
+    configs.push_back(configs[c]);
+    configs.back().policy = [] { return std::make_unique<SplitsAtRandom>(); };
+  }
+  std::uint64_t split = 0;
+  for (const Config& config : configs) {
+    Runtime rt(config);
+    for (const std::uint64_t seed : test::seeds(test::kSanitized ? (seeds + 19) / 20 : seeds)) {
+      MITRA_INFO_SEED(seed);
+      INFO(config.scheduler << " on " << rt.machine().name << " with " << rt.machine().workers.size() << " workers");
+      runs_as_in_sequence(rt, seed, 0.5);
+    }
+    split += rt.statistics().split;
+  }
+  CHECK(split > 0);
+}
+
 }  // namespace
 
-TEST_CASE("random programs on data in parts run as in sequence") { in_every_setting(30, runs_as_in_sequence); }
+TEST_CASE("random programs on data in parts run as in sequence") {
+  in_every_setting(300, [](Runtime& rt, std::uint64_t seed) { runs_as_in_sequence(rt, seed); });
+}
 
-TEST_CASE("many random programs on data in parts run as in sequence", "[.nightly]") { in_every_setting(1000, runs_as_in_sequence); }
+TEST_CASE("random programs of tasks that can be split run as in sequence") { split_as_in_sequence(200); }
+
+TEST_CASE("many random programs on data in parts run as in sequence", "[.nightly]") {
+  in_every_setting(2000, [](Runtime& rt, std::uint64_t seed) { runs_as_in_sequence(rt, seed); });
+  split_as_in_sequence(2000);
+}

@@ -37,6 +37,7 @@ struct TreeTask {
   std::vector<TreeAccess> accesses;  ///< Each datum once.
   std::vector<TreeTask> children;
   bool waits = false;                ///< For its children, to work once more.
+  bool splittable = false;           ///< Its children, or a body that does all that they would do.
   int priority = 0;
   std::size_t number = 0;
 };
@@ -74,7 +75,8 @@ struct TreeProgram {
 
 class TreeProgramMaker {
  public:
-  explicit TreeProgramMaker(std::uint64_t seed) : random_(seed) {}
+  /// @param splittable  Share of the tasks that can be split.
+  explicit TreeProgramMaker(std::uint64_t seed, double splittable = 0.0) : random_(seed), splittable_(splittable) {}
 
   TreeProgram make() {
     const std::size_t roots = 1 + random_.below(3);
@@ -172,7 +174,12 @@ class TreeProgramMaker {
       });
       if (fits) task.accesses.push_back(access);
     }
-    if (depth < 2 && random_.chance(0.2)) {
+    if (depth == 0 && random_.chance(splittable_)) {
+      task.splittable = true;
+      for (TreeAccess& access : task.accesses)
+        if (access.mode != AccessMode::read) access.mode = AccessMode::readwrite;
+      for (std::size_t c = 1 + random_.below(6); c > 0 && !task.accesses.empty(); --c) task.children.push_back(make_task(task.accesses, 2));
+    } else if (depth < 2 && random_.chance(0.2)) {
       for (std::size_t c = 1 + random_.below(5); c > 0 && !task.accesses.empty(); --c) {
         TreeTask child = make_task(task.accesses, depth + 1);
         task.children.push_back(std::move(child));
@@ -193,6 +200,7 @@ class TreeProgramMaker {
   TreeProgram program_;
   std::size_t partitions_ = 0;
   double reads_ = 0.35;
+  const double splittable_;
 };
 
 /// What a task does with its data: `at(access, element)` is a reference, elements are numbered by column.
@@ -245,7 +253,7 @@ class TreeOracle {
 
  private:
   void run_all(const TreeTask& task) {
-    seen[task.number] += run(task, 0);
+    if (!task.splittable) seen[task.number] += run(task, 0);
     for (const TreeTask& child : task.children) run_all(child);
     if (task.waits) seen[task.number] += run(task, 1);
   }
@@ -270,7 +278,7 @@ inline std::string TreeProgram::text() const {
   const auto write = [&](const auto& self, const TreeTask& task, const std::string& indent) -> void {
     out += detail::message(indent, "task ", task.number, ':');
     for (const TreeAccess& a : task.accesses) out += detail::message(' ', to_string(a.mode), "(d", a.datum, ')');
-    out += task.waits ? " waits\n" : "\n";
+    out += task.splittable ? " can be split\n" : task.waits ? " waits\n" : "\n";
     for (const TreeTask& child : task.children) self(self, child, indent + "  ");
   };
   for (const TreeStep& step : steps) {
