@@ -14,6 +14,7 @@
 
 #include <mitra/config.hpp>
 #include <mitra/data.hpp>
+#include <mitra/detail/splitting.hpp>
 #include <mitra/detail/submission.hpp>
 #include <mitra/engine.hpp>
 #include <mitra/error.hpp>

@@ -125,7 +125,7 @@ class TaskEngine final : public Engine {
   void follow_trees(ThreadState& self, const TaskHeader& replay, const void* recorded) MITRA_REQUIRES(submission_lock_);
   void close_trees(ThreadState& self, TaskHeader* parent);
   void insert_transition(ThreadState& self, TaskHeader* parent, int priority, const char* name,
-                         std::span<const detail::AccessWord> words, bool for_a_task) MITRA_REQUIRES(submission_lock_);
+                         std::span<const detail::AccessWord> words, const TaskHeader* for_task) MITRA_REQUIRES(submission_lock_);
   bool has_many_memories() const;
 
   // --- readiness and completion (completion.cpp) ---

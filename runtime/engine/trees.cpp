@@ -120,7 +120,7 @@ bool LiveTrees::is_fresh(Datum& datum) {
 bool LiveTrees::in_scope(Datum& datum) { return parent_ == nullptr || covers(*parent_, datum); }
 
 void LiveTrees::insert(const char* name, std::span<const AccessWord> words) {
-  engine_.insert_transition(self_, parent_, priority_, name, words, for_a_task_);
+  engine_.insert_transition(self_, parent_, priority_, name, words, task_);
 }
 
 void LiveTrees::enter_fresh(Datum& whole, Partition& parts, bool stays) {
@@ -130,7 +130,7 @@ void LiveTrees::enter_fresh(Datum& whole, Partition& parts, bool stays) {
 // ------------------------------------------------------------------------------------------------ transitions
 
 void TaskEngine::insert_transition(ThreadState& self, TaskHeader* parent, int priority, const char* name,
-                                   std::span<const AccessWord> words, bool for_a_task) {
+                                   std::span<const AccessWord> words, const TaskHeader* for_task) {
   TaskRecord& task = *new_record(self, words.size(), 0);
   std::atomic_ref(task.parent).store(parent, std::memory_order_relaxed);  // a stale reference may look at it
   task.type = &kTransitionType;
@@ -142,7 +142,7 @@ void TaskEngine::insert_transition(ThreadState& self, TaskHeader* parent, int pr
   std::ranges::copy(words, task.access_words());
   // The task under way, if this is for one, has the next id itself. What this one inserts takes ids behind its own.
   std::uint64_t id = next_id_.load(std::memory_order_relaxed);
-  if (for_a_task) next_id_.store(++id, std::memory_order_relaxed);
+  if (for_task != nullptr) next_id_.store(++id, std::memory_order_relaxed);
   task.id.store(id, std::memory_order_relaxed);
   task.successors.store(detail::generation_of(id), std::memory_order_relaxed);
   task.pending.store(graph::kSubmissionGuard, std::memory_order_relaxed);
@@ -152,8 +152,9 @@ void TaskEngine::insert_transition(ThreadState& self, TaskHeader* parent, int pr
   others.swap(self.predecessors);
   for (const AccessWord word : words)
     add_access(datum_of(word), state_for(datum_of(word), parent), word.mode(), nullptr, Member{&task, id}, sink);
-  if (!for_a_task) next_id_.store(std::max(next_id_.load(std::memory_order_relaxed), id) + 1, std::memory_order_relaxed);
+  if (for_task == nullptr) next_id_.store(std::max(next_id_.load(std::memory_order_relaxed), id) + 1, std::memory_order_relaxed);
   transitions_.fetch_add(1, std::memory_order_relaxed);
+  if (graph_recorder_ != nullptr) graph_recorder_->inserted(task, for_task);
   if (follows_edges_) [[unlikely]] {
     if (virtual_time_ != nullptr) virtual_time_->submitted(task, sink.path_end(), sink.path(), nullptr);
     if (policy_watches_submissions_) tell_policy(self, task);
@@ -167,7 +168,7 @@ void TaskEngine::insert_transition(ThreadState& self, TaskHeader* parent, int pr
 
 /// Makes current what the task is to access, and stale what it is to overwrite.
 void TaskEngine::prepare_trees(ThreadState& self, const TaskHeader& task, const detail::SubmitExtras* extras) {
-  LiveTrees live(*this, self, task.parent, task.priority, true);
+  LiveTrees live(*this, self, task.parent, task.priority, &task);
   TreeLevels levels(live);
   // Before any access of the task is in the graph. Twice: a fresh datum that the task reads is left for its part, if the task reads that one, too.
   std::size_t concerned = 0;
@@ -192,7 +193,7 @@ void TaskEngine::prepare_trees(ThreadState& self, const TaskHeader& task, const 
 
 /// A replay is in the graph: its trees will be where it leaves them.
 void TaskEngine::follow_trees(ThreadState& self, const TaskHeader& replay, const void* recorded) {
-  LiveTrees live(*this, self, replay.parent, 0, true);
+  LiveTrees live(*this, self, replay.parent, 0, &replay);
   for (const auto& [datum, level] : static_cast<const RecordedTrees*>(recorded)->after)
     if (live.in_scope(*datum)) live.level(*datum) = level;
 }
@@ -204,7 +205,7 @@ void TaskEngine::close_trees(ThreadState& self, TaskHeader* parent) {
   {
     SubmissionGuard guard(submission_lock_);
     auto& known = Domain::of(*parent).levels;
-    LiveTrees live(*this, self, parent, parent->priority, false);
+    LiveTrees live(*this, self, parent, parent->priority, nullptr);
     TreeLevels levels(live);
     for (std::size_t i = 0; i < parent->accesses && !known.empty(); ++i)
       if (Datum& datum = datum_of(parent->access_words()[i]); known.contains(&datum)) levels.make_whole(datum, false);

@@ -16,9 +16,9 @@ inline bool is_transition(const TaskHeader& task) { return task.type == &kTransi
 
 class LiveTrees final : public graph::TreeClient {
  public:
-  /// @param for_a_task  It is under way, and has the next id itself.
-  LiveTrees(TaskEngine& engine, ThreadState& self, TaskHeader* parent, int priority, bool for_a_task)
-      : engine_(engine), self_(self), parent_(parent), priority_(priority), for_a_task_(for_a_task) {}
+  /// @param task  It is under way, and has the next id itself; or null.
+  LiveTrees(TaskEngine& engine, ThreadState& self, TaskHeader* parent, int priority, const TaskHeader* task)
+      : engine_(engine), self_(self), parent_(parent), priority_(priority), task_(task) {}
 
   // The submission lock is held during the life of this object; through the virtual calls the analysis cannot see it.
   graph::TreeLevel& level(Datum& datum) override MITRA_NO_THREAD_SAFETY_ANALYSIS;
@@ -33,7 +33,7 @@ class LiveTrees final : public graph::TreeClient {
   ThreadState& self_;
   TaskHeader* const parent_;
   const int priority_;
-  const bool for_a_task_;
+  const TaskHeader* const task_;
 };
 
 /// The trees of a recorded graph: where they have to be before a replay, and where it leaves them.

@@ -246,3 +246,19 @@ TEST_CASE("large tiles go to GPUs and small ones to cores in one graph, which en
   INFO(large << " s with large tiles, " << small << " s with small ones, " << mixed << " s with both");
   SUCCEED();
 }
+
+TEST_CASE("a rehearsal knows how tasks on a whole and on its parts follow each other") {
+  const auto run = [](const std::string& scheduler) {
+    Runtime rt(one_device(scheduler));
+    Vector<double> x = rt.vector<double>(1000, "x");
+    auto B = x.blocked(100);
+    for (int round = 0; round < 3; ++round) {
+      for (int i = 0; i < 10; ++i) rt.submit(on_core, B(i).readwrite());
+      rt.submit(on_core, x.readwrite());
+    }
+    rt.wait();
+    return rt.simulation()->makespan;
+  };
+  CHECK(run("mitra:think=1e6") == Seconds(3 * (5.0 + 1.0)));
+  CHECK(run("lookahead") == Seconds(3 * (5.0 + 1.0)));
+}

@@ -255,30 +255,6 @@ template <class Kind, AccessMode Mode> inline constexpr bool is_access_list<Acce
 template <class F>
 void with_runtime(Engine& engine, F&& f);
 
-// What a split function is given for each argument.
-template <class Arg> struct SplitGivenOf { using type = TypeList<const Arg&>; };
-template <class T> struct SplitGivenOf<Parameter<T>> { using type = TypeList<const T&>; };
-template <class Kind, AccessMode Mode> struct SplitGivenOf<Access<Kind, Mode>> { using type = TypeList<DataRef<Kind>>; };
-template <AccessMode Mode> struct SplitGivenOf<Access<TokenKind, Mode>> { using type = TypeList<>; };
-template <class Kind> struct SplitGivenOf<Access<Kind, AccessMode::scratch>> { using type = TypeList<>; };
-template <class Kind, AccessMode Mode> struct SplitGivenOf<AccessList<Kind, Mode>> {
-  using type = TypeList<std::vector<DataRef<Kind>>>;
-};
-template <AccessMode Mode> struct SplitGivenOf<AccessList<TokenKind, Mode>> { using type = TypeList<>; };
-template <class... Args> struct SplitGivenList { using type = TypeList<>; };
-template <class Arg, class... Args> struct SplitGivenList<Arg, Args...> {
-  using type = typename Concat<typename SplitGivenOf<Arg>::type, typename SplitGivenList<Args...>::type>::type;
-};
-template <class F, class Runtime, class Given> struct CheckSplit;
-template <class F, class Runtime, class... Given> struct CheckSplit<F, Runtime, TypeList<Given...>> {
-  static constexpr bool run() {
-    static_assert(std::is_invocable_v<const F&, Runtime&, Given...>,
-                  "mitra: the function given to .split() takes mitra::Runtime&, then a TileRef, VectorRef or DataRef for each "
-                  "access (a std::vector of them for a list; tokens and scratch give none), and the values");
-    return true;
-  }
-};
-
 /// `Body` is a one-shot function object or a BodyOf<codelet state>.
 template <class Body, class Indices, class... Args>
 struct Submission;
