@@ -260,5 +260,5 @@ TEST_CASE("transitions between a whole and its parts are tasks of the file: the 
     rt.wait();
   });
   CHECK(names(graph) == std::vector<std::string>{"left", "right", "gather", "whole", "split", "left again", "right again"});
-  CHECK(predecessors_of(graph) == Edges{{}, {}, {0, 1}, {2}, {3}, {4}, {4}});
+  CHECK(predecessors_of(graph) == Edges{{}, {}, {0, 1}, {2}, {2, 3}, {4}, {4}});
 }

@@ -94,7 +94,7 @@ TEST_CASE("the first part of memory that is Mitra's takes the room of the whole"
   rig.manager.check();
 }
 
-TEST_CASE("a gather brings the parts home and makes the whole current; parts stay current for readers alone") {
+TEST_CASE("a gather brings the parts home and makes the whole current, and parts stay current for readers") {
   MemoryRig rig({0, 100, 100});
   Tree tree(rig);
   rig.manager.enter_fresh(tree.whole, tree.parts, false);

@@ -73,6 +73,9 @@ TEST_CASE("a gather moves the parts home that lie elsewhere, a split the whole, 
   CHECK(rt.simulation()->memory.from_device == Bytes(12000));
   CHECK(rt.simulation()->memory.to_device == Bytes(12000));
   CHECK(rt.statistics().transitions == 3);
+  rt.submit(on_core, x.readwrite());
+  rt.wait();
+  CHECK(rt.simulation()->memory.from_device == Bytes(16000));
 }
 
 TEST_CASE("who overwrites a whole does not wait for its parts to come home") {
