@@ -64,6 +64,7 @@ Task TaskEngine::record_commit(ThreadState& self, TaskHeader* task, const detail
     self.recorder->drop_last(true);
     throw;
   }
+  SubmissionGuard guard(submission_lock_);  // another thread may cut a datum just now
   return Task(this, nullptr, self.recorder->task_id(self.recorder->add(extras)));
 }
 
