@@ -15,7 +15,11 @@ namespace mitra::engine {
 
 TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* task) {
   Frame* frame = std::exchange(self.arrived, nullptr);
-  if (frame != nullptr && frame->asked_by != nullptr) frame->asked_by->awaited.fetch_sub(1, std::memory_order_relaxed);
+  if (frame != nullptr && frame->asked_by != nullptr) {
+    // Release: whoever was given the task may ask the policy again, and is told so, if it sleeps.
+    frame->asked_by->awaited.fetch_sub(1, std::memory_order_acq_rel);
+    if (frame->asked_by != &self) wake_worker(frame->worker);
+  }
   bool cancelled = (task->traits & detail::kRecorded) == 0 && (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
   if (task->traits & detail::kRecorded) {
     const auto& graph = *reinterpret_cast<detail::GraphStorage*>(task->parent->block);

@@ -746,6 +746,10 @@ void LiveMemory::began(WorkerId worker, detail::TaskHeader& task, Seconds now) {
   const std::scoped_lock lock(mutex_);
   costs_.began(worker, task, now);
 }
+void LiveMemory::idle(WorkerId worker) {
+  const std::scoped_lock lock(mutex_);
+  costs_.ended(worker, false, engine_.now());
+}
 void LiveMemory::ended(WorkerId worker, std::uint32_t row, Seconds duration, bool holds_others, Seconds now) {
   const std::scoped_lock lock(mutex_);
   if (row != 0) costs_.learn(row, machine_.workers[worker.index()].worker_class, duration);

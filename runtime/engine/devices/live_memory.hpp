@@ -144,6 +144,9 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   /// @param row  Of the task, which is over.
   void ended(WorkerId worker, std::uint32_t row, Seconds duration, bool holds_others, Seconds now);
 
+  /// The worker holds nothing that keeps it from other tasks.
+  void idle(WorkerId worker);
+
   // --- what policies ask ---
   std::optional<Estimate> estimate(detail::TaskHeader& task, ClassId worker_class);
   Seconds busy_until(WorkerId worker, Seconds now);
