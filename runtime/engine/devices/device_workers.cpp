@@ -200,7 +200,14 @@ void DeviceWorkers::send_on(Lane& lane, TaskHeader* task) {
 
 /// The policy knows of no loss: what it has for the lost device is passed on as fast as others can take it.
 bool DeviceWorkers::redirect(Lane& lane) {
-  bool any = false;
+  std::vector<TaskHeader*> given;  // by another lost device, before this one was lost, too
+  {
+    detail::SpinGuard guard(lane.given_lock);
+    given.swap(lane.given);
+  }
+  lane.load.fetch_sub(static_cast<unsigned>(given.size()), std::memory_order_relaxed);
+  for (TaskHeader* task : given) send_on(lane, task);
+  bool any = !given.empty();
   for (;;) {
     bool device = false, room = false;
     for (const auto& other : lanes_) {
