@@ -5,12 +5,24 @@
 #include <new>
 #include <utility>
 
+#include <mitra/detail/graph_storage.hpp>
+
 #include "engine/devices/device_workers.hpp"
 #include "engine/devices/live_memory.hpp"
 #include "engine/task_engine.hpp"
 #include "engine/virtual/virtual_time.hpp"
 
 namespace mitra::engine {
+
+inline detail::GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<detail::GraphStorage*>(node.parent->block); }
+
+/// Is the body not to be run? Relaxed: what cancelled it came before it was ready, or comes too late and may be missed.
+inline bool is_cancelled(const TaskHeader& task) {
+  if ((task.traits & detail::kRecorded) == 0) return (task.successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
+  const detail::GraphStorage& graph = graph_of(task);
+  return graph.poisoned.load(std::memory_order_relaxed) &&
+         graph.cancelled[static_cast<std::size_t>(&task - graph.nodes.get())].load(std::memory_order_relaxed);
+}
 
 [[gnu::always_inline]] inline TaskRecord* TaskEngine::new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes) {
   TaskRecord* record = pool_.take(self.cache);
@@ -117,7 +129,7 @@ namespace mitra::engine {
     fail(task, std::current_exception());
     failed = true;
   }
-  if (slowed) [[unlikely]] slow_down(self, processor);
+  if (slowed) [[unlikely]] slow_down(processor);
   if (sampled) self.grain.add(steady_ns() - began);
   if (recorded) [[unlikely]] note_duration(self, *task, start, inner);
   if (policy_watches_completions_) {

@@ -99,7 +99,7 @@ detail::Lease TaskEngine::lend(detail::AccessWord access, SourceLocation where) 
   void* address = nullptr;
   Frame* frame = nullptr;
   if (memory_ != nullptr && !LiveMemory::in_place(*task)) {
-    frame = &memory_->enter_and_wait(*task, NodeId(0));
+    frame = &memory_->enter_and_wait(*task);
     wait_for_data(self, *frame);
     if (frame->state.load(std::memory_order_relaxed) == Frame::State::refused) {
       const std::string why = frame->refusal;

@@ -17,8 +17,6 @@ using detail::GraphStorage;
 
 namespace {
 
-GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<GraphStorage*>(node.parent->block); }
-
 /// Roots handed out at a time: a worker that finds nothing else takes some, so that starting a wide graph is shared work.
 constexpr std::size_t kRootBatch = 64;
 

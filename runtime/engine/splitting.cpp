@@ -39,14 +39,7 @@ TaskHeader* TaskEngine::take_split() {
 /// @returns As execute(): a successor to run next.
 TaskHeader* TaskEngine::run_split(ThreadState& self, TaskHeader* task) {
   if (self.replay_done != 0) flush_replay(self);
-  bool poisoned;
-  if (task->traits & detail::kRecorded) {
-    const auto& graph = *reinterpret_cast<const detail::GraphStorage*>(task->parent->block);
-    poisoned = graph.poisoned.load(std::memory_order_relaxed) &&
-               graph.cancelled[static_cast<std::size_t>(task - graph.nodes.get())].load(std::memory_order_relaxed);
-  } else {
-    poisoned = (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
-  }
+  bool poisoned = is_cancelled(*task);
   if (poisoned) {
     tell_cancelled(self, *task);
     return finish(self, task, true);

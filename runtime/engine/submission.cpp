@@ -158,7 +158,7 @@ void TaskEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) 
   if (memory_ != nullptr && !(task.traits & detail::kSignal)) [[unlikely]] {
     // Emulated devices run CPU bodies, and no others.
     if (devices_->emulates()) task.kinds = static_cast<std::uint8_t>((task.kinds & 1U) | task.type->emulated);
-    task.kinds = memory_->kinds_with_room(task, task.kinds);
+    task.kinds = memory_->largest_memories().kinds_with_room(task, task.kinds);
     const Frame* frame = thread_state().frame;
     if (task.parent != nullptr && frame != nullptr && frame->implementation != WorkerKind::cpu)
       throw MisuseError(detail::message("submit '", task.name(), "': the body of '", task.parent->name(),

@@ -38,6 +38,7 @@ namespace mitra::engine {
 /// Defined beside the environment, in config.cpp: the one place that writes to standard error.
 void report_to_standard_error(std::string_view text);
 
+class Answers;
 class DeviceSet;
 class DeviceWorkers;
 class LiveMemory;
@@ -148,8 +149,8 @@ class TaskEngine final : public Engine {
   /// @returns Whether the body failed.
   bool run_body(ThreadState& self, TaskHeader* task);
   static void run_device_body(void* argument, void* stream) noexcept;
-  /// For bodies on cores, where emulated devices are to be faster. @param before  core_seconds() of the thread before.
-  void slow_down(ThreadState& self, Seconds before);
+  /// For bodies on cores, where emulated devices are to be faster. @param before  processor_time() of the thread before.
+  void slow_down(Seconds before) const;
   static Seconds processor_time();  // that the calling thread has had
   /// For the graph recorder. @param inner  What self.inner was before the body.
   void note_duration(ThreadState& self, const TaskHeader& task, Seconds start, Seconds inner);
@@ -174,6 +175,8 @@ class TaskEngine final : public Engine {
   TaskHeader* take_split();
   TaskHeader* run_split(ThreadState& self, TaskHeader* task);
 
+  /// A policy that is told what tasks cost keeps ready tasks, and nobody knows until when.
+  bool policy_waits() const { return memory_ != nullptr && policy_holds_.load(std::memory_order_relaxed) > 0; }
   /// Serialises calls of a policy that is not concurrent; beside devices, with the memory, since each asks the other.
   class PolicyGuard {
    public:
@@ -267,6 +270,7 @@ class TaskEngine final : public Engine {
   std::unique_ptr<VirtualTime> virtual_time_;  // null: tasks run live
   std::unique_ptr<LiveMemory> memory_;         // null: the host's memory is the only one
   std::unique_ptr<DeviceWorkers> device_workers_;
+  Answers* answers_ = nullptr;                 // one of the two above; null: nobody knows more than the machine
   double core_slowdown_ = 1.0;
   bool keeps_more_ = false;                    // of each task than its record holds
   bool follows_edges_ = false;                 // somebody wants to know the predecessors of each task

@@ -91,53 +91,6 @@ std::unique_ptr<PerformanceModel> measured_before(const Machine& machine, const 
 ThreadState::ThreadState(TaskEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed)
     : context{&owner, id, NodeId(0), nullptr}, worker_thread(is_worker_thread), view(owner, *this, seed) {}
 
-const Machine& WorkerView::machine() const { return engine_.machine(); }
-WorkerId WorkerView::self() const { return self_.context.worker; }
-Seconds WorkerView::now() const { return engine_.now(); }
-void WorkerView::wake(WorkerId worker) { engine_.wake_worker(worker); }
-std::span<const TaskId> WorkerView::predecessors() const { return self_.predecessors; }
-
-// Live, on one memory, no model knows this machine yet; and that memory holds all.
-std::optional<Estimate> WorkerView::estimate(TaskRef task, ClassId worker_class) {
-  if (engine_.memory_ != nullptr) return engine_.memory_->estimate(*task.header(), worker_class);
-  if (engine_.virtual_time_ == nullptr) return std::nullopt;
-  return engine_.virtual_time_->estimate(*task.header(), worker_class);
-}
-Bytes WorkerView::bytes_missing(TaskRef task, NodeId node) {
-  if (engine_.memory_ != nullptr) return engine_.memory_->bytes_missing(*task.header(), node);
-  return engine_.virtual_time_ == nullptr ? Bytes(0) : engine_.virtual_time_->bytes_missing(*task.header(), node);
-}
-std::optional<Seconds> WorkerView::transfer_time(TaskRef task, NodeId node) {
-  if (engine_.memory_ != nullptr) return engine_.memory_->transfer_time(*task.header(), node);
-  return engine_.virtual_time_ == nullptr ? Seconds(0.0) : engine_.virtual_time_->transfer_time(*task.header(), node);
-}
-Seconds WorkerView::links_busy(NodeId node) {
-  if (engine_.memory_ != nullptr) return engine_.memory_->links_busy(node);
-  return engine_.virtual_time_ == nullptr ? Seconds(0.0) : engine_.virtual_time_->links_busy(node);
-}
-bool WorkerView::holds(const AccessRef& access, NodeId node) {
-  if (engine_.memory_ != nullptr) return engine_.memory_->holds(*access.header(), node);
-  return engine_.virtual_time_ == nullptr || engine_.virtual_time_->holds(*access.header(), node);
-}
-std::optional<Bytes> WorkerView::room(NodeId node) {
-  if (engine_.memory_ != nullptr) return engine_.memory_->room(node);
-  return engine_.virtual_time_ == nullptr ? std::nullopt : engine_.virtual_time_->room(node);
-}
-void WorkerView::prefetch(TaskRef task, NodeId node) {
-  if (engine_.memory_ != nullptr) return engine_.memory_->prefetch(*task.header(), node);
-  if (engine_.virtual_time_ != nullptr) engine_.virtual_time_->prefetch(*task.header(), node);
-}
-Seconds WorkerView::busy_until(WorkerId worker) {
-  if (engine_.memory_ != nullptr) return engine_.memory_->busy_until(worker, engine_.now());
-  return engine_.virtual_time_ == nullptr ? engine_.now() : engine_.virtual_time_->busy_until(worker);
-}
-TaskRef WorkerView::take_back(WorkerId worker) {
-  return engine_.virtual_time_ == nullptr ? TaskRef() : TaskRef(engine_.virtual_time_->take_back(worker));
-}
-std::vector<Seconds> WorkerView::rehearse(std::span<const PolicyMaker> policies) {
-  return engine_.virtual_time_ == nullptr ? std::vector<Seconds>{} : engine_.virtual_time_->rehearse(policies);
-}
-
 // ------------------------------------------------------------------------------------------------ begin and end
 
 TaskEngine::TaskEngine(const Config& config) : TaskEngine(config, describe_machine(config), nullptr) {}
@@ -177,6 +130,7 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
     if (model == nullptr) model = make_model(*description_, config_);
     virtual_time_ = std::make_unique<VirtualTime>(*this, *description_, machine_, std::move(model),
                                                   static_cast<SimDriver&>(*driver_), *policy_, config_);
+    answers_ = virtual_time_.get();
     policy_->start(find_thread_state().view);
     return;
   }
@@ -194,6 +148,7 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
     memory_ = std::make_unique<LiveMemory>(*this, machine_, *devices_, *driver_, *policy_, measured_before(machine_, config_, *devices_),
                                            config_.recovery);
     device_workers_ = std::make_unique<DeviceWorkers>(*this, *devices_, *memory_);
+    answers_ = memory_.get();
   }
   policy_->start(self.view);
   for (const Worker& worker : machine_.workers) {
@@ -224,9 +179,11 @@ TaskEngine::~TaskEngine() {
   std::scoped_lock lock(keep_mutex_);
   for (Datum* root : data_)
     graph::for_each_in_tree(*root, [&](Datum& datum) {
+      if (memory_ != nullptr) memory_->forget(datum);
       memory::release_all(datum, *driver_);
       std::atomic_ref(datum.engine).store(nullptr, std::memory_order_relaxed);  // handles may outlive the Runtime
     });
+  if (memory_ != nullptr) destroy_dead(self);
   for (Datum* datum : retired_) delete datum;
   thread_cache = {};
 }
@@ -402,7 +359,7 @@ void TaskEngine::delete_data(Datum* root) noexcept {
 
 bool TaskEngine::away_from_home(Datum& root) const {
   bool away = false;
-  if (memory_ != nullptr) graph::for_each_in_tree(root, [&](const Datum& datum) { away = away || memory_->away_from_home(datum); });
+  if (memory_ != nullptr) graph::for_each_in_tree(root, [&](Datum& datum) { away = away || memory_->away_from_home(datum); });
   return away;
 }
 

@@ -136,7 +136,6 @@ void LiveTrees::enter_fresh(Datum& whole, Partition& parts, bool stays) {
 
 void TaskEngine::insert_transition(ThreadState& self, TaskHeader* parent, int priority, const char* name,
                                    std::span<const AccessWord> words, const TaskHeader* for_task) {
-  MITRA_CHECK(words.size() > 1, "a transition of one datum alone");
   TaskRecord& task = *new_record(self, words.size(), 0);
   std::atomic_ref(task.parent).store(parent, std::memory_order_relaxed);  // a stale reference may look at it
   task.type = &kTransitionType;

@@ -17,7 +17,7 @@ bool writes(AccessMode mode) { return mode != AccessMode::read && mode != Access
 
 AccessWord marked(Datum& datum, AccessMode mode, unsigned bits) {
   AccessWord word(&datum, mode);
-  word.set_operation(bits == 0 || bits == kPart ? kNothing : bits);
+  word.set_operation(kTransition | bits);
   return word;
 }
 

@@ -33,7 +33,8 @@ enum TransitionBit : unsigned {
   kLeave = 2,    ///< Not current any more.
   kEnter = 4,    ///< Current from now on.
   kPart = 8,     ///< A part: how often it has entered is counted; otherwise, the datum that was cut.
-  kNothing = 16, ///< With kEnter: without a content. Alone: the access is for the order only.
+  kNothing = 16, ///< With kEnter: without a content.
+  kTransition = 128,  ///< In every access of a transition: folds have an operation, too. Alone: the access is for the order only.
 };
 
 /// Those around it.

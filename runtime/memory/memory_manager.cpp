@@ -145,7 +145,7 @@ std::uint64_t MemoryManager::bytes_to_reserve(std::span<const Use> uses, NodeId 
   std::uint64_t bytes = 0;
   std::uint32_t counted = kNone;  // a family whose room is in `bytes`
   for (const auto [datum, mode] : uses) {
-    if (mode == AccessMode::reduce || replica(datum, node).allocated) continue;
+    if (!takes_room(mode) || replica(datum, node).allocated) continue;
     if (is_family_home(datum, node) && std::exchange(counted, data_[datum].family) == data_[datum].family) continue;
     bytes += room_for(datum, node);
   }
@@ -155,7 +155,7 @@ std::uint64_t MemoryManager::bytes_to_reserve(std::span<const Use> uses, NodeId 
 std::uint64_t MemoryManager::bytes_of(std::span<const Use> uses) const {
   std::uint64_t bytes = 0;
   for (const auto [datum, mode] : uses)
-    if (mode != AccessMode::reduce) bytes += data_[datum].size;
+    if (takes_room(mode)) bytes += data_[datum].size;
   return bytes;
 }
 
@@ -243,6 +243,7 @@ void MemoryManager::admit(std::uint32_t number) {
       r.partial = true;
       continue;
     }
+    if (!takes_room(mode)) continue;
     MITRA_CHECK(r.allocated, "datum ", datum, " has no room on node ", node.value, ", where it was reserved");
     pin(datum, node);
   }
@@ -250,12 +251,12 @@ void MemoryManager::admit(std::uint32_t number) {
     const auto [datum, mode] = uses[i];
     Replica& r = replica(datum, node);
     // Whoever copies from what the task is about to write has to be done before.
-    if (writes(mode) && r.outgoing != 0)
+    if ((writes(mode) || mode == AccessMode::scratch) && r.outgoing != 0)
       for (std::uint32_t t = 0; t < transfers_.size(); ++t)
         if (transfers_[t].datum == datum && transfers_[t].from == node && !transfers_[t].contribution) wait_for(number, t);
     if (!fetches(mode)) {
       // What is on its way would land on top of what the task writes.
-      if (mode == AccessMode::write && r.transfer != kNone) wait_for(number, r.transfer);
+      if (mode != AccessMode::reduce && r.transfer != kNone) wait_for(number, r.transfer);
       continue;
     }
     if (data_[datum].valid == 0 && r.transfer == kNone) materialise(datum, node);
@@ -294,7 +295,7 @@ void MemoryManager::written(std::uint32_t datum, NodeId node) {
 
 void MemoryManager::release(std::span<const Use> uses, NodeId node) {
   for (const auto [datum, mode] : uses) {
-    if (mode == AccessMode::reduce) continue;
+    if (!takes_room(mode)) continue;
     if (writes(mode)) written(datum, node);
     unpin(datum, node);
   }
@@ -304,7 +305,7 @@ void MemoryManager::release(std::span<const Use> uses, NodeId node) {
 
 void MemoryManager::release_unused(std::span<const Use> uses, NodeId node) {
   for (const auto [datum, mode] : uses)
-    if (mode != AccessMode::reduce) unpin(datum, node);
+    if (takes_room(mode)) unpin(datum, node);
   admit_waiting(node);
   retry_stuck();
 }
@@ -321,7 +322,7 @@ bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::u
   tickets_[number].missing = 0;
   tickets_[number].refused = false;
   for (const auto [datum, mode] : uses) {
-    if (mode == AccessMode::reduce || replica(datum, node).state != ReplicaState::invalid || data_[datum].valid == 0) continue;
+    if (!takes_room(mode) || replica(datum, node).state != ReplicaState::invalid || data_[datum].valid == 0) continue;
     wait_for(number, fetch(datum, node, true));
   }
   return tickets_[number].missing == 0;

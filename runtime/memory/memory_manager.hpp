@@ -4,10 +4,12 @@
 // Flow: worker -> [memory manager] -> driver -> transfer's end -> worker. Thread-safety: serialised, the engine's lock.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <mitra/driver.hpp>
@@ -90,6 +92,22 @@ enum class HomeState : std::uint8_t {
   exclusive,  ///< Read and write it: no other node has it, and nothing of it is under way.
 };
 
+/// The largest memory of each kind of workers: what fits none of them can never run there.
+class LargestMemories {
+ public:
+  explicit LargestMemories(const Machine& machine);
+  /// @returns Those of `kinds` in whose memories all data of the task have room.
+  /// @throws SubmitError if there are none, with the sizes. @cost O(accesses)
+  std::uint8_t kinds_with_room(const detail::TaskHeader& task, std::uint8_t kinds) const;
+
+ private:
+  struct Largest {
+    std::uint64_t bytes = 0;  // none
+    std::string name;
+  };
+  std::array<Largest, kWorkerKinds> by_kind_;
+};
+
 class MemoryManager {
  public:
   /// @param unwritten_at_home  What nobody has written comes to be in the host's memory, from where it is fetched; otherwise
@@ -158,6 +176,9 @@ class MemoryManager {
   bool moves_at_home(std::uint32_t datum) const {
     return replica(datum, NodeId(0)).outgoing != 0 || replica(datum, NodeId(0)).transfer != kNone;
   }
+  /// @returns Whether copies from node 0 are under way, or to come.
+  bool leaves_home(std::uint32_t datum) const { return replica(datum, NodeId(0)).outgoing != 0; }
+  /// @returns Whether it has content anywhere.
   bool is_written(std::uint32_t datum) const { return data_[datum].valid != 0; }
   /// @returns Whether its parts are current in its place, or what it is a part of.
   bool is_stale(std::uint32_t datum) const { return data_[datum].stale; }

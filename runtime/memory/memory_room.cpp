@@ -6,6 +6,7 @@
 #include <mitra/error.hpp>
 
 #include "memory/memory_manager.hpp"
+#include "memory/task_data.hpp"
 
 namespace mitra::memory {
 
@@ -220,7 +221,7 @@ bool MemoryManager::make_room(NodeId node, std::uint64_t bytes) {
 bool MemoryManager::make_room_for(std::span<const Use> uses, NodeId node) {
   const auto each_replica = [&](auto&& f) {
     for (const auto [datum, mode] : uses)
-      if (mode != AccessMode::reduce && replica(datum, node).allocated) f(datum);
+      if (takes_room(mode) && replica(datum, node).allocated) f(datum);
   };
   each_replica([&](std::uint32_t datum) { pin(datum, node); });
   const bool made = make_room(node, bytes_to_reserve(uses, node));
@@ -233,7 +234,7 @@ bool MemoryManager::reserve(std::span<const Use> uses, NodeId node) {
   if (bytes_to_reserve(uses, node) != 0 && !make_room_for(uses, node)) return false;
   taken_.clear();
   for (const auto [datum, mode] : uses) {
-    if (mode == AccessMode::reduce || replica(datum, node).allocated) continue;
+    if (!takes_room(mode) || replica(datum, node).allocated) continue;
     if (allocate(datum, node)) {
       taken_.push_back(datum);
       continue;
@@ -242,6 +243,31 @@ bool MemoryManager::reserve(std::span<const Use> uses, NodeId node) {
     return false;
   }
   return true;
+}
+
+LargestMemories::LargestMemories(const Machine& machine) {
+  constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+  for (const Worker& worker : machine.workers) {
+    const MemoryNode& node = machine.memory_nodes[worker.node.index()];
+    Largest& largest = by_kind_[static_cast<std::size_t>(machine.classes[worker.worker_class.index()].kind)];
+    const std::uint64_t bytes = node.capacity == Bytes(0) ? kNoLimit : node.capacity.value;
+    if (bytes > largest.bytes) largest = {bytes, node.name};
+  }
+}
+
+std::uint8_t LargestMemories::kinds_with_room(const detail::TaskHeader& task, std::uint8_t kinds) const {
+  const std::uint64_t needed = MemoryManager::working_set(task).value;
+  std::uint8_t fits = 0;
+  for (std::size_t kind = 0; kind < kWorkerKinds; ++kind)
+    if (needed <= by_kind_[kind].bytes) fits |= static_cast<std::uint8_t>(1U << kind);
+  if ((kinds & fits) != 0 || kinds == 0) return kinds & fits;
+  std::string sizes;
+  for (std::size_t kind = 0; kind < kWorkerKinds; ++kind)
+    if ((kinds >> kind & 1U) != 0 && by_kind_[kind].bytes != 0)
+      sizes += detail::message(sizes.empty() ? "" : ", ", by_kind_[kind].name, ' ', by_kind_[kind].bytes);
+  if (sizes.empty()) return kinds & fits;  // there are no such workers: that is another error
+  throw SubmitError(detail::message("submit '", task.name(), "': its data take ", needed,
+                                    " bytes, more than any memory where it could run (", sizes, ")"));
 }
 
 std::optional<Bytes> MemoryManager::room(NodeId node) const {

@@ -18,6 +18,10 @@ constexpr bool writes(AccessMode mode) {
   return mode == AccessMode::write || mode == AccessMode::readwrite || mode == AccessMode::commute;
 }
 
+/// A contribution to a reduction lies in a copy of its own. What a transition of a partition tree enters or leaves without
+/// bringing it has the mode `scratch`: only the copies under way end before.
+constexpr bool takes_room(AccessMode mode) { return mode != AccessMode::reduce && mode != AccessMode::scratch; }
+
 /// Calls f(number, mode) once for each datum of the task that has replicas; of several accesses to one, with the strongest.
 template <class F>
 void for_each_datum(const detail::TaskHeader& task, F&& f) {
@@ -26,9 +30,8 @@ void for_each_datum(const detail::TaskHeader& task, F&& f) {
     const std::uint32_t number = words[i].data()->replicas;
     if (number == 0 || words[i].mode() == AccessMode::scratch) continue;
     AccessMode mode = words[i].mode();
-    // Of a transition between levels of a partition tree, which has several: a fold, too, has an operation.
-    if (mode != AccessMode::reduce && words[i].operation() != 0 && task.accesses > 1) {
-      if (words[i].operation() & graph::kBring) f(number, AccessMode::read);
+    if (mode != AccessMode::reduce && words[i].operation() & graph::kTransition) {
+      f(number, words[i].operation() & graph::kBring ? AccessMode::read : AccessMode::scratch);
       continue;
     }
     bool seen = false;

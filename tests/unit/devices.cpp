@@ -193,6 +193,56 @@ TEST_CASE("reductions are folded from devices and cores alike") {
   }
 }
 
+TEST_CASE("a body that only writes sees, after it has waited, what its child has written on a device") {
+  Runtime rt(only_on_devices("1"));
+  std::vector<double> x(100, 0.0);
+  auto X = rt.data(x, "x");
+  double seen = 0.0;
+  rt.submit("parent", [&](View<double> v) {
+    std::fill(v.begin(), v.end(), 1.0);
+    rt.submit(kAdd, X.readwrite(), 2.0);
+    rt.wait();
+    seen = v[50];
+    v[50] = 7.0;
+  }, X.write());
+  rt.wait();
+  CHECK(seen == 3.0);
+  CHECK(x[50] == 7.0);
+  CHECK(x[0] == 3.0);
+}
+
+TEST_CASE("a Runtime may end while copies are under way for which nobody waits") {
+  /// Brings the input to the second device, too, where nobody needs it.
+  class Prefetches final : public SchedulingPolicy {
+   public:
+    void ready(TaskRef task, SchedulerView& view) override {
+      view.prefetch(task, NodeId(2));
+      tasks_.push_back(task);
+    }
+    TaskRef next(WorkerId worker, SchedulerView&) override {
+      if (worker != WorkerId(0) || tasks_.empty()) return {};
+      const TaskRef task = tasks_.back();
+      tasks_.pop_back();
+      return task;
+    }
+
+   private:
+    std::vector<TaskRef> tasks_;
+  };
+  Config config = test::with_workers(1, "eager");
+  config.emu = "2:bw=20 MB/s,latency=0 s,speed=0.01,poison=1";  // 50 ms a copy
+  config.policy = [] { return std::make_unique<Prefetches>(); };
+  std::vector<double> x(125'000, 1.0);
+  double sum = 0.0;
+  {
+    Runtime rt(config);
+    auto X = rt.data(x);
+    rt.submit("sum", [&](View<const double> v) { sum = v[0] + v[1]; }, X.read());
+    rt.wait();
+  }
+  CHECK(sum == 2.0);
+}
+
 TEST_CASE("a recorded graph runs beside devices") {
   Runtime rt(only_on_devices("2:mem=1700 B"));
   std::vector<double> x(100, 0.0), y(100, 0.0);

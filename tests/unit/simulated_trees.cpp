@@ -17,10 +17,7 @@ namespace {
 
 /// One device beside two cores; a copy of 8 kB takes 8 s, a task 1 s.
 Config one_device(const std::string& scheduler = "eager") {
-  Config config;
-  config.backend = "sim";
-  config.scheduler = scheduler;
-  config.machine = test::machine_file("one_device", R"(
+  return test::simulated_on("one_device", R"(
 name = "one-device"
 summary = "a device at the end of a slow bus"
 [class.cpu]
@@ -40,8 +37,7 @@ name = "bus"
 between = ["dram", "hbm"]
 bandwidth = "1 kB/s"
 latency = "0 s"
-)");
-  return config;
+)", scheduler);
 }
 
 const auto seconds = [](auto&&...) { return Work{.seconds = 1.0, .gpu_seconds = 1.0}; };
@@ -179,9 +175,7 @@ class Watched final : public ExpectedEnd {
 
 /// C := C + A B on a machine with two GPUs and 32 cores. @returns Seconds of virtual time.
 double product(Splitting splitting, Watched::Counts& counts) {
-  Config config;
-  config.backend = "sim";
-  config.machine = test::machine_file("gpus_and_cores", R"(
+  Config config = test::simulated_on("gpus_and_cores", R"(
 name = "gpus-and-cores"
 summary = "small products are slow on its GPUs"
 [class.gpu]
@@ -203,7 +197,7 @@ count = 2
 name = "pcie"
 between = ["dram", "hbm"]
 bandwidth = "50 GB/s"
-)");
+)", "eager");
   config.policy = [&] { return std::make_unique<Watched>(splitting, counts); };
   Runtime rt(config);
   rt.keep_graph();
@@ -239,6 +233,7 @@ TEST_CASE("large tiles go to GPUs and small ones to cores in one graph, which en
   CHECK(whole[cpu][1] + whole[hip][1] == 0);
   CHECK(split[cpu][0] + split[hip][0] == 0);
   CHECK(split[cpu][1] + split[hip][1] == 125 * 64);
+  INFO(large << " s with large tiles, " << small << " s with small ones, " << mixed << " s with both");
   // Of the mixed one: most large ones on GPUs, most small ones on cores, and work for both.
   CHECK(both[hip][0] > 60);
   CHECK(both[cpu][1] > 10 * 64);
@@ -246,8 +241,6 @@ TEST_CASE("large tiles go to GPUs and small ones to cores in one graph, which en
   CHECK(both[hip][1] <= both[cpu][1] / 4);
   CHECK(mixed < 0.95 * large);
   CHECK(mixed < 0.95 * small);
-  INFO(large << " s with large tiles, " << small << " s with small ones, " << mixed << " s with both");
-  SUCCEED();
 }
 
 TEST_CASE("a rehearsal knows how tasks on a whole and on its parts follow each other") {

@@ -20,12 +20,7 @@ TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* ta
     frame->asked_by->awaited.fetch_sub(1, std::memory_order_acq_rel);
     if (frame->asked_by != &self) wake_worker(frame->worker);
   }
-  bool cancelled = (task->traits & detail::kRecorded) == 0 && (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
-  if (task->traits & detail::kRecorded) {
-    const auto& graph = *reinterpret_cast<detail::GraphStorage*>(task->parent->block);
-    cancelled = graph.poisoned.load(std::memory_order_relaxed) &&
-                graph.cancelled[static_cast<std::size_t>(task - graph.nodes.get())].load(std::memory_order_relaxed);
-  }
+  const bool cancelled = is_cancelled(*task);
   const bool transition = is_transition(*task);
   if (cancelled && !transition) {  // whatever has failed, the replicas are where the levels of the trees say
     if (frame != nullptr) memory_->leave(*frame, false);
@@ -77,7 +72,7 @@ void TaskEngine::take_data_back(ThreadState& self) {
   if (self.frame == nullptr) {
     TaskHeader& task = *self.context.task;
     if (LiveMemory::in_place(task)) return;
-    self.frame = &memory_->enter_and_wait(task, NodeId(0));
+    self.frame = &memory_->enter_and_wait(task, true);
     wait_for_data(self, *self.frame);
   } else if (self.frame->published && !memory_->come_back(*self.frame)) {
     wait_for_data(self, *self.frame);
@@ -90,7 +85,7 @@ void TaskEngine::take_data_back(ThreadState& self) {
 void TaskEngine::fetch_home(ThreadState& self, Datum& datum, AccessMode mode) {
   TaskRecord* task = new_record(self, 1, 0);
   task->access_words()[0] = detail::AccessWord(&datum, mode);
-  Frame& frame = memory_->enter_and_wait(*task, NodeId(0));
+  Frame& frame = memory_->enter_and_wait(*task);
   wait_for_data(self, frame);
   // Its devices' copies go: from now on the application may write it, without a word.
   memory_->leave(frame, frame.state.load(std::memory_order_relaxed) == Frame::State::ready);
@@ -123,7 +118,7 @@ Seconds TaskEngine::processor_time() {
   return Seconds(static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec));
 }
 
-void TaskEngine::slow_down(ThreadState&, Seconds before) {
+void TaskEngine::slow_down(Seconds before) const {
   const Seconds took = processor_time() - before;
   std::this_thread::sleep_for(std::chrono::duration<double>(took.value * (core_slowdown_ - 1.0)));
 }

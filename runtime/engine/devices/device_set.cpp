@@ -15,6 +15,8 @@ namespace {
 
 using model::Dimension;
 
+constexpr std::size_t kLargest = 64;  // DeviceWorkers has a bit for each
+
 /// Splits "a=b,c=d"; calls f(key, value) for each.
 template <class F>
 void for_each_setting(std::string_view text, F&& f) {
@@ -128,6 +130,7 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
   std::size_t count = 0;
   for (const auto& driver : drivers_) count += driver->devices().size();
   if (count == 0) return;
+  if (count > kLargest) throw ConfigError(detail::message(count, " devices; at most ", kLargest, " can be used"));
   const Bytes host = machine.memory_nodes[0].capacity;
   for (const auto& driver : drivers_) {
     emulates_ |= driver->implementation() == WorkerKind::cpu;

@@ -15,16 +15,8 @@ namespace mitra::engine {
 
 namespace {
 
-detail::GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<detail::GraphStorage*>(node.parent->block); }
-
-bool is_cancelled(const TaskHeader& task) {
-  if (task.traits & detail::kRecorded) {
-    const detail::GraphStorage& graph = graph_of(task);
-    return graph.poisoned.load(std::memory_order_relaxed) &&
-           graph.cancelled[static_cast<std::size_t>(&task - graph.nodes.get())].load(std::memory_order_relaxed);
-  }
-  return (task.successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
-}
+/// Until a thread that hears of nothing looks again.
+constexpr Seconds kNap(0.001);
 
 }  // namespace
 
@@ -93,7 +85,7 @@ void DeviceWorkers::run(Lane& lane) noexcept {
   thread_cache = {engine_.serial_, lane.self};
   pthread_setname_np(pthread_self(), ("mitra-dev" + std::to_string(lane.number)).c_str());
   const Device& device = *lane.device;
-  if (device.driver->attach(device.number).status == DeviceStatus::lost) lane.lost_seen = true;
+  lane.lost_seen = !device.driver->attach(device.number).ok();
   const std::uint64_t bit = std::uint64_t{1} << lane.number;
   const auto work = [&] {
     for (;;) {
@@ -102,23 +94,26 @@ void DeviceWorkers::run(Lane& lane) noexcept {
       any |= poll(lane);
       if (lane.lost_seen && !lane.lost) lose(lane);
       any |= start_arrived(lane);
-      if (lane.runs) any |= lane.lost ? redirect(lane) : feed(lane);
+      const bool stopping = stopping_.load(std::memory_order_acquire);
+      if (lane.runs && !stopping) any |= lane.lost ? redirect(lane) : feed(lane);
       engine_.destroy_dead(*lane.self);
       if (any) continue;
-      if (lane.lost) {  // it hears of nothing
-        if (stopping_.load(std::memory_order_acquire)) return;
-        device.driver->wait(device.number, Seconds(0.001));
+      if (stopping) {
+        if (lane.copies == 0) return;
+        device.driver->wait(device.number, kNap);  // copies that nobody has waited for end before the memory goes
         continue;
       }
-      if (stopping_.load(std::memory_order_acquire)) return;
+      if (lane.lost) {  // it hears of nothing
+        device.driver->wait(device.number, kNap);
+        continue;
+      }
       hungry_.fetch_or(bit, std::memory_order_seq_cst);
       any = lane.runs && feed(lane);  // once more: what became ready before the announcement woke nobody
-      if (!any) device.driver->wait(device.number, Seconds(1.0));
+      if (!any) device.driver->wait(device.number, engine_.policy_waits() ? kNap : Seconds(1.0));
       hungry_.fetch_and(~bit, std::memory_order_relaxed);
     }
   };
-  while (!stopping_.load(std::memory_order_acquire))
-    if (std::exception_ptr thrown = thrown_by(work)) engine_.policy_threw(*lane.self, std::move(thrown));
+  while (std::exception_ptr thrown = thrown_by(work)) engine_.policy_threw(*lane.self, std::move(thrown));
 }
 
 bool DeviceWorkers::start_copies(Lane& lane) {
@@ -148,7 +143,7 @@ bool DeviceWorkers::poll(Lane& lane) {
   lane.completions.clear();
   for (const DeviceCompletion& completion : completions) {
     if (completion.kind == DeviceCompletion::Kind::copy)
-      memory_.copied(lane.number, completion);
+      memory_.copied(completion);
     else
       ended(lane, completion);
   }
@@ -173,7 +168,7 @@ void DeviceWorkers::lose(Lane& lane) {
       lane.copies -= completion.kind == DeviceCompletion::Kind::copy;
       lane.completions.push_back(completion);
     }
-    if (completions.empty()) lane.device->driver->wait(lane.device->number, Seconds(0.001));
+    if (completions.empty()) lane.device->driver->wait(lane.device->number, kNap);
   }
   memory_.end_loss(lost);
 }
@@ -198,14 +193,19 @@ void DeviceWorkers::send_on(Lane& lane, TaskHeader* task) {
   complete(lane, task, true);
 }
 
-/// The policy knows of no loss: what it has for the lost device is passed on as fast as others can take it.
-bool DeviceWorkers::redirect(Lane& lane) {
-  std::vector<TaskHeader*> given;  // by another lost device, before this one was lost, too
+std::vector<TaskHeader*> DeviceWorkers::take_given(Lane& lane) {
+  std::vector<TaskHeader*> given;
   {
     detail::SpinGuard guard(lane.given_lock);
     given.swap(lane.given);
   }
   lane.load.fetch_sub(static_cast<unsigned>(given.size()), std::memory_order_relaxed);
+  return given;
+}
+
+/// The policy knows of no loss: what it has for the lost device is passed on as fast as others can take it.
+bool DeviceWorkers::redirect(Lane& lane) {
+  const std::vector<TaskHeader*> given = take_given(lane);  // by another lost device, before this one was lost, too
   for (TaskHeader* task : given) send_on(lane, task);
   bool any = !given.empty();
   for (;;) {
@@ -238,16 +238,10 @@ bool DeviceWorkers::start_arrived(Lane& lane) {
 
 /// Takes what the policy has for the device, as far as it holds less than it may.
 bool DeviceWorkers::feed(Lane& lane) {
-  bool any = false;
   const unsigned pipeline = lane.device->description().pipeline;
-  std::vector<TaskHeader*> given;
-  {
-    detail::SpinGuard guard(lane.given_lock);
-    given.swap(lane.given);
-  }
-  lane.load.fetch_sub(static_cast<unsigned>(given.size()), std::memory_order_relaxed);
+  const std::vector<TaskHeader*> given = take_given(lane);
   for (TaskHeader* task : given) accept(lane, task);
-  any = !given.empty();
+  bool any = !given.empty();
   while (lane.held - static_cast<unsigned>(lane.nested.load(std::memory_order_relaxed)) < pipeline) {
     TaskHeader* task = engine_.take_from_policy(*lane.self);
     if (task == nullptr) break;
@@ -328,7 +322,7 @@ void DeviceWorkers::launch_ready(Lane& lane) {
 /// On the device's own thread, where the body enqueues its work, or on one of the driver's, where it does it.
 void TaskEngine::run_device_body(void* argument, void* stream) noexcept {
   Frame& frame = *static_cast<Frame*>(argument);
-  auto& engine = *static_cast<TaskEngine*>(frame.engine);
+  TaskEngine& engine = *frame.engine;
   ThreadState& self = engine.thread_state();
   const detail::ExecutionContext below = std::exchange(
       self.context, detail::ExecutionContext{&engine, frame.worker, frame.node, frame.task, stream, frame.addresses.data()});
@@ -360,9 +354,7 @@ void DeviceWorkers::launch(Lane& lane, Frame& frame, unsigned stream) {
 void DeviceWorkers::ended(Lane& lane, const DeviceCompletion& completion) {
   Frame& frame = *reinterpret_cast<Frame*>(completion.token);
   TaskHeader* const task = frame.task;
-  if (frame.nested) {
-    lane.nested.fetch_sub(1, std::memory_order_relaxed);
-  }
+  if (frame.nested) lane.nested.fetch_sub(1, std::memory_order_relaxed);
   if (lane.by_stream[frame.stream] == &frame) lane.by_stream[frame.stream] = nullptr;
   release_one(lane);
   bool failed = frame.failed;
@@ -383,7 +375,7 @@ void DeviceWorkers::ended(Lane& lane, const DeviceCompletion& completion) {
   memory_.ended(lane.device->worker, row, duration, lane.held > 0, now);
   ThreadState& self = *lane.self;
   if (engine_.policy_watches_completions_) {
-    const Measured measured{lane.device->worker, start, engine_.now() - start};
+    const Measured measured{lane.device->worker, start, now - start};
     const TaskEngine::PolicyGuard guard(engine_);
     engine_.policy_->finished(TaskRef(task), measured, self.view);
   }
@@ -410,14 +402,13 @@ void DeviceWorkers::complete(Lane& lane, TaskHeader* task, bool failed, bool kep
 void DeviceWorkers::begin_nested_wait(Frame& frame) {
   const Device& device = *devices_.of(frame.node);
   Lane& lane = *lanes_[static_cast<std::size_t>(&device - devices_.all().data())];
-  if (!std::exchange(frame.nested, true)) {
-    memory_.begin_nested_wait(frame);
-    memory_.idle(device.worker);
-    lane.nested.fetch_add(1, std::memory_order_relaxed);
-    lane.streams_left.fetch_or(std::uint64_t{1} << frame.stream, std::memory_order_release);
-    device.driver->leave_stream(device.number, frame.stream);
-    device.driver->wake(device.number);
-  }
+  if (std::exchange(frame.nested, true)) return;
+  memory_.begin_nested_wait(frame);
+  memory_.idle(device.worker);
+  lane.nested.fetch_add(1, std::memory_order_relaxed);
+  lane.streams_left.fetch_or(std::uint64_t{1} << frame.stream, std::memory_order_release);
+  device.driver->leave_stream(device.number, frame.stream);
+  device.driver->wake(device.number);
 }
 
 }  // namespace mitra::engine

@@ -49,6 +49,7 @@ class DeviceWorkers {
   void complete(Lane& lane, TaskHeader* task, bool failed, bool kept = false);
   void lose(Lane& lane);
   bool redirect(Lane& lane);
+  std::vector<TaskHeader*> take_given(Lane& lane);
   void send_on(Lane& lane, TaskHeader* task);
   void wake_all();
 

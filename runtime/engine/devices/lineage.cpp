@@ -67,11 +67,11 @@ void Lineage::replace_current(std::uint32_t datum, Version* version) {
   if (before != nullptr) let_go(before);
 }
 
-void Lineage::forget(std::uint32_t datum) {
+void Lineage::forget(std::uint32_t datum, bool may_exchange) {
   if (datum >= data_.size()) return;
   PerDatum& d = data_[datum];
   // Deeds may have read what lies at home.
-  if (home_is_needed(datum)) before_home_changes(datum, true);
+  if (home_is_needed(datum)) before_home_changes(datum, may_exchange);
   if (d.home != nullptr) d.home->at_home = false;
   d.home = nullptr;
   replace_current(datum, nullptr);

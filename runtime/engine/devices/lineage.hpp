@@ -67,7 +67,8 @@ class Lineage {
 
   void grow(std::uint32_t numbers) { data_.resize(std::max<std::size_t>(data_.size(), numbers)); }
   /// The datum goes: nobody can ask for its content again.
-  void forget(std::uint32_t datum);
+  /// @param may_exchange  Its home may be taken away for what deeds have read of it; otherwise it is copied.
+  void forget(std::uint32_t datum, bool may_exchange = true);
 
   /// A device's task is over. @param reexecutable  It may be run again; otherwise nobody can make what it wrote but it.
   void ran_on_device(detail::TaskHeader& task, std::span<const memory::Use> uses, std::vector<std::int32_t> part_of_access, bool reexecutable);

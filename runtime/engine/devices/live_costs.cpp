@@ -24,7 +24,7 @@ LiveCosts::LiveCosts(const Machine& machine, std::unique_ptr<PerformanceModel> m
 
 LiveTask& LiveCosts::of(const detail::TaskHeader& task) {
   if ((task.traits & detail::kRecorded) == 0) return graph::beside<LiveTask>(task);
-  const auto& graph = *reinterpret_cast<detail::GraphStorage*>(task.parent->block);
+  const auto& graph = *reinterpret_cast<const detail::GraphStorage*>(task.parent->block);
   return reinterpret_cast<LiveTask*>(graph.beside.get())[&task - graph.nodes.get()];
 }
 

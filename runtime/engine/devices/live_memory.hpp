@@ -1,6 +1,8 @@
 // The memory manager of a live run beside devices: real buffers, real copies, and the short way for host workers whose data
 // are in place.
 // Flow: worker -> [live memory] -> memory manager -> device driver -> arrival -> worker.
+// Where to look: live_memory.cpp (data, and what tasks hold of them), live_copies.cpp (buffers, copies), live_recovery.cpp (lost
+// devices), live_answers.cpp (what policies ask).
 // Thread-safety: thread-safe. One recursive lock, the engine's for memory and policy, since each asks the other.
 #pragma once
 
@@ -17,6 +19,7 @@
 #include <mitra/driver.hpp>
 #include <mitra/simulation_report.hpp>
 
+#include "engine/answers.hpp"
 #include "engine/devices/buffer_pool.hpp"
 #include "engine/devices/device_set.hpp"
 #include "engine/devices/lineage.hpp"
@@ -60,7 +63,7 @@ struct Frame {
   Seconds start;
 };
 
-class LiveMemory final : private memory::MemoryClient, private LineageClient {
+class LiveMemory final : public Answers, private memory::MemoryClient, private LineageClient {
  public:
   LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy,
              std::unique_ptr<PerformanceModel> model, bool recovers);
@@ -79,6 +82,7 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   void moved(graph::Datum& datum);
 
   // --- tasks ---
+  const memory::LargestMemories& largest_memories() const { return largest_; }
   /// The short way: everything that the task needs lies in the host's memory, and nobody has to be told of what it writes.
   static bool in_place(const detail::TaskHeader& task) {
     const detail::AccessWord* words = task.access_words();
@@ -94,8 +98,9 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   /// Asks for what the task needs on a node.
   /// @returns Its frame, ready or refused; null: take_arrived() will have it.
   Frame* enter(detail::TaskHeader& task, NodeId node, WorkerId worker, ThreadState* asked_by);
-  /// The same for a thread that waits for Frame::state by itself. @returns Never null.
-  Frame& enter_and_wait(detail::TaskHeader& task, NodeId node);
+  /// The same on the host, for a thread that waits for Frame::state by itself.
+  /// @param goes_on  The task has begun: it wants what its children have written, also where it only writes.
+  Frame& enter_and_wait(detail::TaskHeader& task, bool goes_on = false);
   /// The task is run on a core, though the policy has given it to a device.
   void send_to_host(detail::TaskHeader& task);
   /// The task is over. @param ran  Its body was called.
@@ -118,7 +123,7 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   /// Data that the application has lent, and that lie elsewhere. Takes them out of the list.
   std::vector<graph::Datum*> take_away_from_home();
   /// @returns Whether the application's memory does not have the content, or copies from and to the host's are under way.
-  bool away_from_home(const graph::Datum& datum);
+  bool away_from_home(graph::Datum& datum);
 
   // --- lost devices ---
   /// A device is lost: what was there alone is lost, too. @see end_loss
@@ -136,7 +141,7 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
 
   // --- copies, for the device's thread ---
   std::deque<DeviceCopy> take_orders(std::size_t device);
-  void copied(std::size_t device, const DeviceCompletion& completion);
+  void copied(const DeviceCompletion& completion);
   void copy_refused(std::uint64_t token);
 
   // --- what tasks cost ---
@@ -148,19 +153,16 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   void idle(WorkerId worker);
 
   // --- what policies ask ---
-  std::optional<Estimate> estimate(detail::TaskHeader& task, ClassId worker_class);
-  Seconds busy_until(WorkerId worker, Seconds now);
-  Bytes bytes_missing(const detail::TaskHeader& task, NodeId node);
-  Seconds transfer_time(const detail::TaskHeader& task, NodeId node);
-  Seconds links_busy(NodeId node);
-  bool holds(const detail::DataHeader& data, NodeId node);
-  std::optional<Bytes> room(NodeId node);
-  void prefetch(const detail::TaskHeader& task, NodeId node);
+  std::optional<Estimate> estimate(detail::TaskHeader& task, ClassId worker_class) override;
+  Seconds busy_until(WorkerId worker) override;
+  Bytes bytes_missing(const detail::TaskHeader& task, NodeId node) override;
+  Seconds transfer_time(const detail::TaskHeader& task, NodeId node) override;
+  Seconds links_busy(NodeId node) override;
+  bool holds(const detail::DataHeader& data, NodeId node) override;
+  std::optional<Bytes> room(NodeId node) override;
+  void prefetch(const detail::TaskHeader& task, NodeId node) override;
 
-  /// @returns Kinds of workers in whose memories the task's data have room. @throws SubmitError if there are none of `kinds`.
-  std::uint8_t kinds_with_room(const detail::TaskHeader& task, std::uint8_t kinds) const;
   SimulationReport::Memory report();
-  void check();
 
  private:
   struct Extra {
@@ -211,7 +213,7 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   std::size_t place_of(NodeId node) const { return static_cast<std::size_t>(devices_.of(node) - devices_.all().data()); }
   void*& buffer(std::uint32_t datum, NodeId node) { return buffers_[std::size_t{datum} * machine_.memory_nodes.size() + node.index()]; }
   Frame& new_frame();
-  bool begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool a_thread_waits);
+  bool begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool a_thread_waits, bool goes_on = false);
   void deliver(Frame& frame, Frame::State state);
   void push_to_host(Frame& frame);
   void refuse(Frame& frame, std::string why);
@@ -229,6 +231,7 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   Driver& host_;
   SchedulingPolicy& policy_;
   std::recursive_mutex mutex_;
+  const memory::LargestMemories largest_;
   memory::MemoryManager manager_;
   LiveCosts costs_;
   const bool recovers_;
@@ -250,7 +253,6 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   std::uint64_t lost_devices_ = 0;
   unsigned published_at_home_ = 0;  // frames of host tasks whose bodies go on, with addresses that they know
   std::string loss_;  // what was lost for good, and why
-  friend class TaskEngine;
 };
 
 }  // namespace mitra::engine

@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t kMatrixNodes = 128;  // up to so many, the times of all copies are kept
 
-detail::GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<detail::GraphStorage*>(node.parent->block); }
-
 /// What happens on behalf of a worker: policy and engine see it as the caller.
 class Acting {
  public:
@@ -47,7 +45,7 @@ VirtualTime::VirtualTime(TaskEngine& engine, const MachineDescription& descripti
     : engine_(engine), description_(description), machine_(machine), config_(config), model_(std::move(model)),
       information_(model::parse_information(config.information)), driver_(driver), policy_(policy),
       watches_completions_(policy.watches_completions()), steals_(policy.concurrent()), many_nodes_(machine.memory_nodes.size() > 1),
-      costs_(machine, *model_), memory_(machine, *this, policy.chooses_victims()), books_(description, machine), idle_(machine.workers.size()) {
+      costs_(machine, *model_), largest_memories_(machine), memory_(machine, *this, policy.chooses_victims()), books_(description, machine), idle_(machine.workers.size()) {
   for (const mitra::Worker& worker : machine.workers) {
     const WorkerClassDescription& c = description.classes[worker.worker_class.index()];
     workers_.push_back({.node = worker.node,
@@ -137,22 +135,7 @@ void VirtualTime::prepare(TaskHeader& task) {
   if (config_.execute && task.type->launch[0] == nullptr)
     throw SubmitError(detail::message("submit '", task.name(), "': bodies are to run (execute), and it has no .cpu implementation"));
   if (!many_nodes_) return;
-  // What never fits a memory cannot run there.
-  const Bytes needed = memory::MemoryManager::working_set(task);
-  std::uint8_t fits = 0;
-  for (const WorkerClass& c : machine_.classes) {
-    const Bytes capacity = machine_.memory_nodes[c.node.index()].capacity;
-    if (capacity == Bytes(0) || needed <= capacity) fits |= static_cast<std::uint8_t>(1U << static_cast<unsigned>(c.kind));
-  }
-  if ((task.kinds & fits) == 0) {
-    std::string sizes;
-    for (const WorkerClass& c : machine_.classes)
-      if (task.kinds >> static_cast<unsigned>(c.kind) & 1U)
-        sizes += detail::message(sizes.empty() ? "" : ", ", c.name, " ", machine_.memory_nodes[c.node.index()].capacity.value);
-    throw SubmitError(detail::message("submit '", task.name(), "': its data take ", needed.value,
-                                      " bytes, more than any memory where it could run (", sizes, ")"));
-  }
-  task.kinds &= fits;
+  task.kinds = largest_memories_.kinds_with_room(task, task.kinds);
 }
 
 void VirtualTime::submitted(TaskHeader& task, double path_end, std::uint32_t path, const detail::SubmitExtras* extras) {
@@ -359,7 +342,7 @@ void VirtualTime::accept(ThreadState& self, WorkerId id, TaskHeader* task) {
   ++worker.held;
   slots_[slot].task = task;
   slots_[slot].worker = id;
-  const auto told = estimate(*task, worker.worker_class);
+  const auto told = expected(*task, worker.worker_class);
   worker.until = std::max(worker.until, driver_.now()) + (told ? told->seconds : Seconds(0.0));
   if (!many_nodes_ || memory_.acquire(*task, worker.node, slot)) data_there(self, slot);
 }
@@ -385,14 +368,7 @@ void VirtualTime::start(ThreadState& self, std::uint32_t number) {
   const WorkerId id = slots_[number].worker;
   Worker& worker = workers_[id.index()];
   if (!slots_[number].body_done) {
-    bool cancelled;
-    if (task->traits & detail::kRecorded) {
-      const detail::GraphStorage& graph = graph_of(*task);
-      cancelled = graph.poisoned.load(std::memory_order_relaxed) &&
-                  graph.cancelled[static_cast<std::size_t>(task - graph.nodes.get())].load(std::memory_order_relaxed);
-    } else {
-      cancelled = (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
-    }
+    const bool cancelled = is_cancelled(*task);
     slots_[number].poisoned = cancelled;
     if (cancelled && !is_transition(*task)) {
       if (many_nodes_) memory_.release_unused(*task, worker.node);

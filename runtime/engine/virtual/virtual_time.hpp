@@ -22,6 +22,7 @@
 #include <mitra/simulation_report.hpp>
 #include <mitra/task_queues.hpp>
 
+#include "engine/answers.hpp"
 #include "engine/thread_state.hpp"
 #include "engine/virtual/idle_workers.hpp"
 #include "engine/virtual/kept_graph.hpp"
@@ -43,7 +44,7 @@ struct VirtualTask {
 };
 static_assert(sizeof(VirtualTask) == 16);
 
-class VirtualTime final : private memory::MemoryClient {
+class VirtualTime final : public Answers, private memory::MemoryClient {
  public:
   /// @param description  Kept by the engine.
   VirtualTime(TaskEngine& engine, const MachineDescription& description, const Machine& machine,
@@ -113,20 +114,20 @@ class VirtualTime final : private memory::MemoryClient {
   void require_time();
 
   // --- what policies ask ---
-  std::optional<Estimate> estimate(const TaskHeader& task, ClassId worker_class) const;
-  Bytes bytes_missing(const TaskHeader& task, NodeId node) const { return many_nodes_ ? memory_.bytes_missing(task, node) : Bytes(0); }
-  Seconds transfer_time(const TaskHeader& task, NodeId node) const {
+  std::optional<Estimate> estimate(TaskHeader& task, ClassId worker_class) override { return expected(task, worker_class); }
+  Bytes bytes_missing(const TaskHeader& task, NodeId node) override { return many_nodes_ ? memory_.bytes_missing(task, node) : Bytes(0); }
+  Seconds transfer_time(const TaskHeader& task, NodeId node) override {
     return many_nodes_ ? memory_.transfer_time(task, node) : Seconds(0.0);
   }
-  Seconds links_busy(NodeId node) const { return driver_.backlog(way_in_[node.index()], node); }
-  bool holds(const detail::DataHeader& data, NodeId node) const { return memory_.holds(data, node); }
-  std::optional<Bytes> room(NodeId node) const { return memory_.room(node); }
-  void prefetch(const TaskHeader& task, NodeId node) {
+  Seconds links_busy(NodeId node) override { return driver_.backlog(way_in_[node.index()], node); }
+  bool holds(const detail::DataHeader& data, NodeId node) override { return memory_.holds(data, node); }
+  std::optional<Bytes> room(NodeId node) override { return memory_.room(node); }
+  void prefetch(const TaskHeader& task, NodeId node) override {
     if (many_nodes_) memory_.prefetch(task, node);
   }
-  Seconds busy_until(WorkerId worker) const;
-  TaskHeader* take_back(WorkerId worker);
-  std::vector<Seconds> rehearse(std::span<const PolicyMaker> policies);
+  Seconds busy_until(WorkerId worker) override;
+  TaskHeader* take_back(WorkerId worker) override;
+  std::vector<Seconds> rehearse(std::span<const PolicyMaker> policies) override;
 
   SimulationReport report() const;
   Seconds makespan() const { return books_.makespan(); }
@@ -136,6 +137,7 @@ class VirtualTime final : private memory::MemoryClient {
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  std::optional<Estimate> expected(const TaskHeader& task, ClassId worker_class) const;
 
   /// A task in a worker's hands.
   struct Slot {
@@ -198,6 +200,7 @@ class VirtualTime final : private memory::MemoryClient {
   const bool many_nodes_;
   std::recursive_mutex mutex_;
   TaskCosts costs_;
+  const memory::LargestMemories largest_memories_;
   memory::MemoryManager memory_;
   RunBooks books_;
   IdleWorkers idle_;
