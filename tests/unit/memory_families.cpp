@@ -27,21 +27,28 @@ class Transition {
     header_->accesses = static_cast<std::uint16_t>(words_.size());
     header_->traits = detail::kInternal;
   }
-  void run(MemoryRig& rig, NodeId node = MemoryRig::host) const {
+  std::uint32_t begin(MemoryRig& rig, NodeId node = MemoryRig::host) const {
     const auto ticket = static_cast<std::uint32_t>(rig.ready.size());
     rig.ready.push_back(false);
     if (rig.manager.acquire(*header_, node, ticket)) rig.data_ready(ticket);
-    rig.arrive_all();
-    REQUIRE(rig.is_ready(ticket));
+    return ticket;
+  }
+  void end(MemoryRig& rig, NodeId node = MemoryRig::host) const {
     rig.manager.release(*header_, node);
     rig.manager.regrouped(*header_, node);
     rig.manager.check();
+  }
+  void run(MemoryRig& rig, NodeId node = MemoryRig::host) const {
+    const std::uint32_t ticket = begin(rig, node);
+    rig.arrive_all();
+    REQUIRE(rig.is_ready(ticket));
+    end(rig, node);
   }
 
  private:
   static detail::AccessWord word(detail::DataHeader& datum, AccessMode mode, unsigned bits) {
     detail::AccessWord word(&datum, mode);
-    word.set_operation(bits);
+    word.set_operation(graph::kTransition | bits);
     return word;
   }
   std::vector<detail::AccessWord> words_;
@@ -132,6 +139,21 @@ TEST_CASE("what is stale is not taken for what nobody has written") {
   Tree tree(rig, false);
   rig.manager.enter_fresh(tree.whole, tree.parts, false);
   CHECK_THROWS_AS(rig.run(MemoryTask({{&tree.whole, AccessMode::read}}), kGpu), InternalError);
+}
+
+TEST_CASE("what leaves a home that others share leaves no copy behind that is on its way there") {
+  MemoryRig rig({0, 100});
+  Tree tree(rig);
+  tree.split_to_write().run(rig);
+  rig.run(MemoryTask({{tree.parts[0], AccessMode::write}}), kGpu);
+  rig.manager.write_back(*tree.parts[0]);
+  REQUIRE(rig.copies.size() == 1);
+  const Transition overwritten{tree.whole, AccessMode::write, kEnter | kNothing, tree.parts, AccessMode::write, kLeave};
+  const std::uint32_t ticket = overwritten.begin(rig);
+  CHECK_FALSE(rig.is_ready(ticket));  // it would land on what is written next
+  rig.arrive_all();
+  CHECK(rig.is_ready(ticket));
+  overwritten.end(rig);
 }
 
 TEST_CASE("a part that two domains read stays until both have left it") {
