@@ -35,8 +35,8 @@ void move_bytes(const DeviceCopy& copy) {
 
 }  // namespace
 
-Device::Device(const EmuOptions& options, unsigned number, double dilation)
-    : options_(options), number_(number), dilation_(dilation), random_(options.seed * 0x9E3779B97F4A7C15ULL + number + 1),
+Device::Device(const EmuOptions& options, unsigned number, double dilation, std::function<bool(int)> lost)
+    : options_(options), number_(number), dilation_(dilation), other_lost_(std::move(lost)), random_(options.seed * 0x9E3779B97F4A7C15ULL + number + 1),
       streams_(options.streams) {
   in_.thread = std::thread([this] { run_copies(in_); });
   out_.thread = std::thread([this] { run_copies(out_); });
@@ -67,13 +67,14 @@ bool Device::lost() const {
 }
 
 /// @pre the lock is held
-DeviceResult Device::call() {
+DeviceResult Device::call(bool allocates) {
   ++calls_;
-  for (const EmuOptions::Fault& fault : options_.faults) {
-    if (fault.device != number_ || lost_) continue;
-    if (fault.status == DeviceStatus::lost ? calls_ < fault.call : calls_ != fault.call) continue;
+  for (EmuOptions::Fault& fault : options_.faults) {
+    if (fault.device != number_ || lost_ || calls_ < fault.call) continue;
+    if (fault.status == DeviceStatus::out_of_memory && !allocates) continue;
     if (fault.status != DeviceStatus::lost) {
       const char* what = fault.status == DeviceStatus::out_of_memory ? " has no memory for call " : " fails at call ";
+      fault.call = ~std::uint64_t{0};
       return {fault.status, "emulated device " + std::to_string(number_) + what + std::to_string(calls_) + ", as it was asked to"};
     }
     lost_ = true;
@@ -98,7 +99,7 @@ DeviceResult Device::call() {
 
 DeviceResult Device::allocate(Bytes size, std::byte*& memory) {
   std::scoped_lock lock(mutex_);
-  if (DeviceResult result = call(); !result.ok()) return result;
+  if (DeviceResult result = call(true); !result.ok()) return result;
   const std::size_t bytes = std::max<std::size_t>(size.value, 1);
   if (options_.memory.value != 0 && used_ + bytes > options_.memory.value)
     return {DeviceStatus::out_of_memory, "emulated device " + std::to_string(number_) + ": " + std::to_string(bytes) + " bytes are asked for, and " +
@@ -160,8 +161,14 @@ void Device::run_copies(CopyEngine& engine) {
     // From when the engine was free, not from now: what a sleep takes too long is not added up.
     engine.free_at = began + duration_of(seconds);
     std::this_thread::sleep_until(engine.free_at);
+    // What was read before the other device was lost is good; afterwards it may be anything.
+    DeviceResult result;
+    for (const CopyEnd& end : {copy.from, copy.to})
+      if (end.device != CopyEnd::kHost && end.device != static_cast<int>(number_) && other_lost_(end.device))
+        result = {DeviceStatus::failed, "the other end of the copy, emulated device " + std::to_string(end.device) + ", is lost"};
     lock.lock();
-    complete({DeviceCompletion::Kind::copy, copy.token, status(), Seconds(seconds)});
+    if (lost_) result = status();
+    complete({DeviceCompletion::Kind::copy, copy.token, std::move(result), Seconds(seconds)});
   }
 }
 
@@ -231,7 +238,7 @@ void Device::complete(DeviceCompletion completion) {
 
 void Device::poll(std::vector<DeviceCompletion>& completions) {
   std::scoped_lock lock(mutex_);
-  if (lost_ && options_.poison)
+  if (lost_ && options_.poison && !std::exchange(poisoned_, true))
     for (const auto& [memory, size] : blocks_) std::memset(memory, kPoison, size);
   for (DeviceCompletion& completion : done_) completions.push_back(std::move(completion));
   done_.clear();

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -21,7 +22,8 @@ using Clock = std::chrono::steady_clock;
 
 class Device {
  public:
-  Device(const EmuOptions& options, unsigned number, double dilation);
+  /// @param lost  Tells whether another device is.
+  Device(const EmuOptions& options, unsigned number, double dilation, std::function<bool(int)> lost);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -49,7 +51,7 @@ class Device {
     bool busy = false;
   };
 
-  DeviceResult call();  // counts it, and makes it fail if it is to
+  DeviceResult call(bool allocates = false);  // counts it, and makes it fail if it is to
   void run_copies(CopyEngine& engine);
   DeviceCopy take_copy(CopyEngine& engine);
   void run_launches();
@@ -57,14 +59,15 @@ class Device {
   void complete(DeviceCompletion completion);
   DeviceResult status() const;
 
-  const EmuOptions options_;
+  EmuOptions options_;  // faults go when they have been
   const unsigned number_;
   const double dilation_;
+  const std::function<bool(int)> other_lost_;
   mutable std::mutex mutex_;
   std::condition_variable owner_, executors_wake_;
   std::map<std::byte*, std::size_t> blocks_;  // for the poison of a lost device
   std::uint64_t used_ = 0, calls_ = 0, random_;
-  bool lost_ = false, woken_ = false, stopping_ = false;
+  bool lost_ = false, poisoned_ = false, woken_ = false, stopping_ = false;
   std::vector<DeviceCompletion> done_;
   CopyEngine in_, out_;
   std::vector<Stream> streams_;

@@ -44,7 +44,8 @@ class EmuDriver final : public DeviceDriver {
       device.power_domain = device.name;
       descriptions_.push_back(device);
     }
-    for (unsigned i = 0; i < options.devices; ++i) devices_.emplace_back(options, i, dilation_);
+    for (unsigned i = 0; i < options.devices; ++i)
+      devices_.emplace_back(options, i, dilation_, [this](int other) { return devices_[static_cast<std::size_t>(other)].lost(); });
   }
 
   std::string_view name() const override { return "emu"; }

@@ -41,6 +41,9 @@ struct Config {
 
   /// Emulated devices: COUNT[:mem=256MB,bw=8GB/s,speed=20,...]; empty: none. @see docs/devices.md. Env: MITRA_EMU.
   std::string emu;
+  /// Tasks that devices have run are kept until a copy of what they wrote has arrived in the host's memory, at the next wait()
+  /// at the latest: so that they can be run again when a device is lost. Env: MITRA_RECOVERY=0|1.
+  bool recovery = true;
   /// Limits of memories: NAME=BYTES,... with the names of `mitra machine`, or worker classes: "emu=64MB". Env: MITRA_MEMORY.
   std::string memory;
   /// Makers of further drivers of devices: your own, or a test's.

@@ -32,7 +32,7 @@ struct EmuOptions {
   struct Fault {
     unsigned device = 0;
     std::uint64_t call = 0;
-    DeviceStatus status = DeviceStatus::lost;  ///< `lost`: for ever; the others: that call.
+    DeviceStatus status = DeviceStatus::lost;  ///< `lost`: for ever; out_of_memory: the next allocation; failed: that call.
   };
   std::vector<Fault> faults;
 };

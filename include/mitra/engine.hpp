@@ -27,6 +27,9 @@ struct Statistics {
   std::uint64_t executed = 0;       ///< Bodies run, folds of reductions included.
   std::vector<std::uint64_t> executed_by_worker;
   std::uint64_t record_bytes = 0;   ///< Memory of task records, allocated so far.
+  std::uint64_t lost_devices = 0;
+  std::uint64_t recomputed = 0;     ///< Tasks that were run again, since what they had written was lost with a device.
+  std::optional<SimulationReport::Memory> memory;  ///< Of a live run beside devices: what has been moved, and pushed out.
 };
 
 namespace detail {

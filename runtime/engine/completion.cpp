@@ -186,7 +186,8 @@ TaskHeader* TaskEngine::complete(ThreadState& self, TaskHeader* task, bool poiso
     if (task->traits & detail::kCommutes) release_commute_locks(self, task);
     if (task->traits & detail::kRecorded) return finish_node(self, task, poisoned);
   }
-  if (task->type->destroy != nullptr) {
+  const bool kept = std::exchange(self.keeps_record, false);
+  if (task->type->destroy != nullptr && !kept) {
     ++self.destroying;  // a handle whose last copy dies here cannot wait for this task
     task->type->destroy(*task);
     --self.destroying;
@@ -215,7 +216,7 @@ TaskHeader* TaskEngine::complete(ThreadState& self, TaskHeader* task, bool poiso
       at = following;
     }
   }
-  free_record(self, static_cast<TaskRecord*>(task));
+  if (!kept) [[likely]] free_record(self, static_cast<TaskRecord*>(task));
   // Release: wait() sees the effects of everything that this thread has finished.
   const std::uint64_t finished = self.finished.load(std::memory_order_relaxed) + 1;
   self.finished.store(finished, std::memory_order_release);

@@ -53,6 +53,11 @@ constexpr Variable kVariables[] = {
     {"MITRA_MODELS", [](Config& c, const std::string& v) { c.models = v; }},
     {"MITRA_NOISE", [](Config& c, const std::string& v) { c.noise = number<double>("MITRA_NOISE", v, "a number"); }},
     {"MITRA_RECORD_GRAPH", [](Config& c, const std::string& v) { c.record_graph = v; }},
+    {"MITRA_RECOVERY",
+     [](Config& c, const std::string& v) {
+       if (v != "0" && v != "1") throw ConfigError(detail::message("MITRA_RECOVERY=", v, ": 0 or 1 is expected"));
+       c.recovery = v == "1";
+     }},
     {"MITRA_SCHEDULER", [](Config& c, const std::string& v) { c.scheduler = v; }},
     {"MITRA_SEED", [](Config& c, const std::string& v) { c.seed = number<std::uint64_t>("MITRA_SEED", v, "a whole number"); }},
     {"MITRA_UNKNOWN",

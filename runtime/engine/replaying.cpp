@@ -86,6 +86,7 @@ Task TaskEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLocati
   std::size_t entry = 0;
   try {
     if (virtual_time_ != nullptr) prepare_nodes(*graph);
+    if (memory_ != nullptr && graph->beside == nullptr) graph->beside = std::make_unique<std::byte[]>(graph->size * sizeof(LiveTask));
     if (graph_recorder_ != nullptr) entry = graph_recorder_->replayed(*graph);
   } catch (...) {
     destroy_replay(task);

@@ -181,7 +181,7 @@ Task TaskEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) 
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) [[unlikely]] return record_commit(self, header, extras);
   auto& task = *static_cast<TaskRecord*>(header);
-  const bool plain = graph_recorder_ == nullptr && virtual_time_ == nullptr;
+  const bool plain = !keeps_more_;
   std::size_t entry = 0;
   try {
     validate(task, extras);
@@ -204,6 +204,7 @@ std::size_t TaskEngine::prepare(TaskHeader& task, const detail::SubmitExtras* ex
   if (graph_recorder_ != nullptr)
     entry = graph_recorder_->submitted(task, extras != nullptr ? extras->after : std::span<const Task>());
   if (virtual_time_ != nullptr && !(task.traits & detail::kReplay)) virtual_time_->prepare(task);
+  if (memory_ != nullptr) LiveCosts::of(task) = {};
   return entry;
 }
 
@@ -286,6 +287,7 @@ Member TaskEngine::insert_internal(ThreadState& self, TaskHeader* parent, const 
   task.priority = 0;
   task.kinds = 1;
   task.traits |= detail::kInternal;
+  if (memory_ != nullptr) LiveCosts::of(task) = {};
   if (datum != nullptr) {
     task.access_words()[0] = AccessWord(datum, AccessMode::readwrite);
     task.access_words()[0].set_operation(datum->operation_number(members.operation));

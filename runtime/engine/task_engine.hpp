@@ -209,7 +209,11 @@ class TaskEngine final : public Engine {
   void take_data_back(ThreadState& self);
   /// Brings lent data home, for the application to look at.
   void bring_home(ThreadState& self);
-  void fetch_home(ThreadState& self, Datum& datum);
+  void fetch_home(ThreadState& self, Datum& datum, AccessMode mode = AccessMode::readwrite);
+  /// Content that lies on devices alone is copied to the host's memory: what tasks referred to may go now, and they are not
+  /// run again.
+  void make_safe(ThreadState& self);
+  void destroy_dead(ThreadState& self);
   bool away_from_home(const Datum& datum) const;
   /// The last handle is gone: waits for the datum's tasks where that can end, keeps it until they are done otherwise.
   void forget_data(Datum* datum) noexcept;
@@ -246,6 +250,7 @@ class TaskEngine final : public Engine {
   std::unique_ptr<LiveMemory> memory_;         // null: the host's memory is the only one
   std::unique_ptr<DeviceWorkers> device_workers_;
   double core_slowdown_ = 1.0;
+  bool keeps_more_ = false;                    // of each task than its record holds
   bool follows_edges_ = false;                 // somebody wants to know the predecessors of each task
   bool policy_concurrent_ = false, policy_watches_submissions_ = false, policy_watches_completions_ = false;
   std::size_t window_ = 0;

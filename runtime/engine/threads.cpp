@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <tuple>
 
 #include <mitra/error.hpp>
 #include <mitra/machine_file.hpp>
@@ -73,6 +74,18 @@ std::unique_ptr<PerformanceModel> make_model(const MachineDescription& descripti
   return std::make_unique<model::CombinedModel>(machine, history);
 }
 
+/// What earlier runs have measured here; null: nothing. Emulated devices stretch time, each setting by another factor.
+std::unique_ptr<PerformanceModel> measured_before(const Machine& machine, const Config& config, const DeviceSet& devices) {
+  if (devices.emulates() || config.models.empty() || !std::filesystem::exists(config.models)) return nullptr;
+  const ModelSet set = load_models(config.models);
+  if (set.machine != host_name()) return nullptr;
+  std::vector<std::string> classes;
+  for (const WorkerClass& c : machine.classes) classes.push_back(c.name);
+  auto history = std::make_unique<model::HistoryModel>(classes);
+  history->add(set.records);
+  return history;
+}
+
 }  // namespace
 
 ThreadState::ThreadState(TaskEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed)
@@ -86,6 +99,7 @@ std::span<const TaskId> WorkerView::predecessors() const { return self_.predeces
 
 // Live, on one memory, no model knows this machine yet; and that memory holds all.
 std::optional<Estimate> WorkerView::estimate(TaskRef task, ClassId worker_class) {
+  if (engine_.memory_ != nullptr) return engine_.memory_->estimate(*task.header(), worker_class);
   if (engine_.virtual_time_ == nullptr) return std::nullopt;
   return engine_.virtual_time_->estimate(*task.header(), worker_class);
 }
@@ -114,6 +128,7 @@ void WorkerView::prefetch(TaskRef task, NodeId node) {
   if (engine_.virtual_time_ != nullptr) engine_.virtual_time_->prefetch(*task.header(), node);
 }
 Seconds WorkerView::busy_until(WorkerId worker) {
+  if (engine_.memory_ != nullptr) return engine_.memory_->busy_until(worker, engine_.now());
   return engine_.virtual_time_ == nullptr ? engine_.now() : engine_.virtual_time_->busy_until(worker);
 }
 TaskRef WorkerView::take_back(WorkerId worker) {
@@ -153,6 +168,7 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
   policy_watches_submissions_ = policy_->watches_submissions();
   policy_watches_completions_ = policy_->watches_completions();
   follows_edges_ = policy_watches_submissions_ || description_ != nullptr;
+  keeps_more_ = graph_recorder_ != nullptr || description_ != nullptr || (devices_ != nullptr && !devices_->empty());
   if (description_ != nullptr) {
     // The whole program is submitted before time passes, unless a window was asked for.
     if (config_.window == 0) window_ = ~std::size_t{0} >> 1;
@@ -173,7 +189,9 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
     workers_.push_back(std::make_unique<ThreadState>(*this, WorkerId(static_cast<std::uint32_t>(i)), true, seed_of(config_.seed, i)));
   if (!devices_->empty()) {
     core_slowdown_ = devices_->core_slowdown();
-    memory_ = std::make_unique<LiveMemory>(*this, machine_, *devices_, *driver_, *policy_);
+    pool_.keep_beside(sizeof(LiveTask));
+    memory_ = std::make_unique<LiveMemory>(*this, machine_, *devices_, *driver_, *policy_, measured_before(machine_, config_, *devices_),
+                                           config_.recovery);
     device_workers_ = std::make_unique<DeviceWorkers>(*this, *devices_, *memory_);
   }
   policy_->start(self.view);
@@ -362,6 +380,7 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
   }
   if (memory_ != nullptr) memory_->forget(*datum);
   memory::release_all(*datum, *driver_);
+  if (memory_ != nullptr) return memory_->bury(datum);
   delete datum;
 }
 
@@ -383,7 +402,10 @@ void TaskEngine::free_retired_data() {
     if (virtual_time_ != nullptr) virtual_time_->forget_data(*datum);
     if (memory_ != nullptr) memory_->forget(*datum);
     memory::release_all(*datum, *driver_);
-    delete datum;
+    if (memory_ != nullptr)
+      memory_->bury(datum);
+    else
+      delete datum;
   }
 }
 
@@ -420,6 +442,10 @@ Statistics TaskEngine::statistics() const {
   for (ThreadState* s = external_list_.load(std::memory_order_acquire); s != nullptr; s = s->next_external)
     result.submitted += s->submitted.load(std::memory_order_relaxed);
   result.record_bytes = pool_.bytes();
+  if (memory_ != nullptr) {
+    result.memory = memory_->report();
+    std::tie(result.lost_devices, result.recomputed) = memory_->losses();
+  }
   return result;
 }
 

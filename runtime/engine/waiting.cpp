@@ -138,7 +138,10 @@ void TaskEngine::wait_all() {
                                       " guards on acquired data: tasks that need them could never finish; release the guards first"));
   close_reductions(self, nullptr);
   help_until(self, kUntilDry, [&] { return drained(); });
-  if (memory_ != nullptr) bring_home(self);
+  if (memory_ != nullptr) {
+    bring_home(self);
+    make_safe(self);
+  }
   free_retired_data();
   if (virtual_time_ != nullptr) virtual_time_->end_phase();
   if (outcomes_.any())
@@ -148,7 +151,9 @@ void TaskEngine::wait_all() {
 void TaskEngine::help_out() {
   close_reductions(thread_state(), nullptr);
   help_surely_until(thread_state(), kUntilDry, [&] { return drained(); });
-  if (memory_ != nullptr) bring_home(thread_state());
+  if (memory_ == nullptr) return;
+  bring_home(thread_state());
+  make_safe(thread_state());
 }
 
 void TaskEngine::wait_children(ThreadState& self) {

@@ -166,6 +166,9 @@ bool MemoryManager::acquire(std::span<const Use> uses, NodeId node, std::uint32_
   ticket.folds = folds;
   ticket.refused = false;
   Node& n = nodes_[node.index()];
+  if (n.gone) return client_.data_refused(number, Refusal::lost_node), false;
+  for (const auto [datum, mode] : ticket.uses)
+    if (data_[datum].lost && fetches(mode)) return client_.data_refused(number, Refusal::lost_data), false;
   if (bytes_to_reserve(ticket.uses, node) != 0 && (!n.waiting.empty() || !reserve(ticket.uses, node))) {
     n.waiting.push_back(number);
     if (n.waiting.size() == 1) admit_waiting(node);  // what cannot ever be had is refused at once
@@ -266,6 +269,8 @@ void MemoryManager::admit(std::uint32_t number) {
 /// The datum's content is what was written on `node`, and nothing else.
 void MemoryManager::written(std::uint32_t datum, NodeId node) {
   Replica& own = replica(datum, node);
+  if (nodes_[node.index()].gone) return;  // what it wrote is gone with it
+  data_[datum].lost = false;
   set_state(datum, node, ReplicaState::modified);
   if (own.transfer != kNone) transfers_[own.transfer].doomed = true;  // fetched by a child, or its parent, meanwhile
   for (std::uint32_t n = 0; data_[datum].copies > 1 && n < nodes_.size(); ++n) {
@@ -317,6 +322,7 @@ bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::u
 
 void MemoryManager::prefetch(std::span<const Use> uses, NodeId node) {
   const Node& n = nodes_[node.index()];
+  if (n.gone) return;
   for (const auto [datum, mode] : uses) {
     Replica& r = replica(datum, node);
     const std::uint64_t size = data_[datum].size;
@@ -332,6 +338,40 @@ void MemoryManager::write_back(const detail::DataHeader& data) {
   const NodeId host = host_of_[data_[data.replicas].any_valid.index()];
   const Use use{data.replicas, AccessMode::read};
   prefetch(std::span<const Use>(&use, 1), host);
+}
+
+// ------------------------------------------------------------------------------------------------ lost nodes
+
+std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
+  Node& n = nodes_[node.index()];
+  n.gone = true;
+  std::vector<std::uint32_t> lost;
+  for (Transfer& transfer : transfers_) {
+    if (transfer.datum == kNone || (transfer.from != node && transfer.to != node)) continue;
+    transfer.doomed = true;
+    if (transfer.to != node) continue;
+    for (const std::uint32_t ticket : transfer.tickets)
+      if (tickets_[ticket].node == node) tickets_[ticket].refused = true;
+  }
+  for (std::uint32_t d = 1; d < data_.size(); ++d) {
+    Replica& r = replica(d, node);
+    if (!r.allocated) continue;
+    if (r.state != ReplicaState::invalid) {
+      set_state(d, node, ReplicaState::invalid);
+      if (data_[d].valid == 0 && data_[d].header != nullptr) lost.push_back(d);
+    }
+    if (r.transfer == kNone && r.pins == 0) drop(d, node);
+  }
+  for (const std::uint32_t ticket : std::exchange(n.waiting, {})) client_.data_refused(ticket, Refusal::lost_node);
+  return lost;
+}
+
+void MemoryManager::restore(std::uint32_t datum) {
+  const NodeId home(0);
+  Replica& r = replica(datum, home);
+  if (!r.allocated) allocate(datum, home);
+  set_state(datum, home, ReplicaState::modified);
+  if (r.pins == 0 && r.transfer == kNone) list(datum, home);
 }
 
 // ------------------------------------------------------------------------------------------------ questions

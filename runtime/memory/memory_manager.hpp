@@ -52,6 +52,8 @@ struct CopyOrder {
 enum class Refusal : std::uint8_t {
   no_memory,  ///< The node has less memory than the task needs.
   transfers,  ///< Copies failed again and again.
+  lost_node,  ///< The node is lost.
+  lost_data,  ///< What the task is to read was lost with a node.
 };
 
 /// What the manager needs of those around it. In virtual time memory is a number; live, allocate() and release() have it.
@@ -69,6 +71,8 @@ class MemoryClient {
   /// @returns False if the node has no memory left, whatever the books say.
   virtual bool allocate(std::uint32_t datum, NodeId node) { return static_cast<void>(datum), static_cast<void>(node), true; }
   virtual void release(std::uint32_t datum, NodeId node) { static_cast<void>(datum), static_cast<void>(node); }
+  /// The node holds the datum's content from now on: a copy has arrived.
+  virtual void arrived(std::uint32_t datum, NodeId node) { static_cast<void>(datum), static_cast<void>(node); }
   /// What node 0 may do with the datum without asking may be something else now: @see MemoryManager::home().
   virtual void home_changed(std::uint32_t datum) { static_cast<void>(datum); }
   /// Time of a transfer over idle links.
@@ -130,6 +134,13 @@ class MemoryManager {
   /// It has ended without its content. It is tried again, some times.
   void copy_failed(std::uint32_t transfer);
 
+  /// The node's memory is gone. @returns The data whose content lay nowhere else: each is to be restored, or given up, before
+  /// anything else is asked for. Copies under way from and to the node end as ever.
+  std::vector<std::uint32_t> lose(NodeId node);
+  /// The content of a lost datum is in node 0's memory again.
+  void restore(std::uint32_t datum);
+  void give_up(std::uint32_t datum) { data_[datum].lost = true; }
+
   Bytes bytes_missing(const detail::TaskHeader& task, NodeId node) const;
   Seconds transfer_time(const detail::TaskHeader& task, NodeId node) const;
   bool holds(const detail::DataHeader& data, NodeId node) const;
@@ -176,12 +187,14 @@ class MemoryManager {
     std::uint32_t copies = 0;      // replicas that take room
     std::uint32_t valid = 0;       // those of them that are valid
     NodeId any_valid{0};           // one of these
+    bool lost = false;             // it had content, and a node was lost with it
   };
   struct Node {
     std::uint64_t capacity = 0, used = 0, peak = 0, pinned = 0;
     std::uint32_t lru_first = kNone, lru_last = kNone;  // longest unused first
     std::uint64_t leaving = 0;     // bytes that write-backs under way will free
     std::deque<std::uint32_t> waiting;  // tickets that wait for room, in order
+    bool gone = false;             // lost
     bool stuck = false;            // nothing could leave it, for want of room elsewhere
   };
   struct Transfer {

@@ -130,7 +130,7 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
   std::uint64_t most = 0;
   for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
     const NodeId node((host.value + i) % static_cast<std::uint32_t>(nodes_.size()));  // the host comes first
-    if (node == from || host_of_[node.index()] != host || replica(datum, node).allocated) continue;
+    if (node == from || host_of_[node.index()] != host || replica(datum, node).allocated || nodes_[node.index()].gone) continue;
     const Node& n = nodes_[node.index()];
     const std::uint64_t free = n.capacity == 0 ? ~std::uint64_t{0} : n.capacity > n.used ? n.capacity - n.used : 0;
     if (free < size) continue;
@@ -147,7 +147,7 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
   if (nearest.valid()) return nearest;
   if (widest.valid()) return widest;
   for (std::uint32_t n = host.value; n < nodes_.size(); ++n)
-    if (NodeId(n) != from && host_of_[n] == host && !replica(datum, NodeId(n)).allocated && drop_copies(NodeId(n), size))
+    if (NodeId(n) != from && host_of_[n] == host && !nodes_[n].gone && !replica(datum, NodeId(n)).allocated && drop_copies(NodeId(n), size))
       return NodeId(n);
   return {};
 }

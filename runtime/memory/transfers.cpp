@@ -119,6 +119,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
     const bool stale = transfer.doomed || transfer.given_up || data_[datum].header == nullptr;
     if (!stale) {
       set_state(datum, to, ReplicaState::shared);
+      client_.arrived(datum, to);
       Replica& source = replica(datum, from);
       source.state = after(source.state, ReplicaEvent::read_elsewhere);
     }
@@ -138,7 +139,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
       Replica& end = replica(datum, lost.to);
       end.transfer = kNone;
       end_at_source(lost);
-      const bool wanted = !transfer.given_up && data_[datum].header != nullptr && !lost.tickets.empty() && end.state == ReplicaState::invalid;
+      const bool wanted = !transfer.given_up && !nodes_[lost.to.index()].gone && data_[datum].valid != 0 && data_[datum].header != nullptr && !lost.tickets.empty() && end.state == ReplicaState::invalid;
       if (wanted) {
         auto& tickets = transfers_[fetch(datum, lost.to, true)].tickets;
         tickets.insert(tickets.end(), lost.tickets.begin(), lost.tickets.end());
@@ -149,7 +150,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
     }
     // Somebody wants what was written meanwhile, elsewhere: between a parent and its children the order of submission does
     // not keep readers and writers apart.
-    if (stale && !transfer.given_up && data_[datum].header != nullptr && !transfer.tickets.empty() && target.pins != 0 &&
+    if (stale && !transfer.given_up && !nodes_[to.index()].gone && data_[datum].header != nullptr && !transfer.tickets.empty() && target.pins != 0 &&
         replica(datum, to).state == ReplicaState::invalid && data_[datum].valid != 0) {
       auto& tickets = transfers_[fetch(datum, to, true)].tickets;
       tickets.insert(tickets.end(), transfer.tickets.begin(), transfer.tickets.end());
@@ -173,7 +174,8 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
 void MemoryManager::copy_failed(std::uint32_t number) {
   constexpr std::uint8_t kAttempts = 3;
   Transfer& transfer = transfers_[number];
-  if (!transfer.doomed && data_[transfer.datum].header != nullptr && ++transfer.failures < kAttempts) {
+  if (transfer.doomed) return copy_arrived(number);  // nobody wants what it would have brought
+  if (data_[transfer.datum].header != nullptr && ++transfer.failures < kAttempts) {
     return start(number);
   }
   for (const std::uint32_t ticket : transfer.tickets) tickets_[ticket].refused = true;

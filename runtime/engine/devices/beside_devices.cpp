@@ -41,7 +41,15 @@ TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* ta
   }
   if (frame != nullptr) memory_->gather_contributions(*frame);
   Frame* const below = std::exchange(self.frame, frame);
+  const std::uint32_t row = task->traits & detail::kInternal ? 0 : LiveCosts::of(*task).row;  // 0: the policy asks for no estimates
+  const Seconds start = row != 0 ? driver_->now() : Seconds(0.0);
+  if (row != 0) memory_->began(self.context.worker, *task, start);
   const bool failed = run_body(self, task);
+  if (row != 0) {
+    const Seconds now = driver_->now();
+    const bool counts = !failed && !(task->traits & detail::kParent);  // a parent's time is its children's, too
+    memory_->ended(self.context.worker, counts ? row : 0, now - start, false, now);
+  }
   if (self.frame != nullptr) memory_->leave(*self.frame, true);  // not `frame`: its children may have taken its data away
   self.frame = below;
   return finish(self, task, failed);
@@ -65,9 +73,9 @@ void TaskEngine::take_data_back(ThreadState& self) {
 }
 
 /// @pre No task uses the datum. Whatever became of those that did: what they have left comes home.
-void TaskEngine::fetch_home(ThreadState& self, Datum& datum) {
+void TaskEngine::fetch_home(ThreadState& self, Datum& datum, AccessMode mode) {
   TaskRecord* task = new_record(self, 1, 0);
-  task->access_words()[0] = detail::AccessWord(&datum, AccessMode::readwrite);
+  task->access_words()[0] = detail::AccessWord(&datum, mode);
   Frame& frame = memory_->enter_and_wait(*task, NodeId(0));
   wait_for_data(self, frame);
   // Its devices' copies go: from now on the application may write it, without a word.
@@ -77,6 +85,22 @@ void TaskEngine::fetch_home(ThreadState& self, Datum& datum) {
 
 void TaskEngine::bring_home(ThreadState& self) {
   for (Datum* datum : memory_->take_away_from_home()) fetch_home(self, *datum);
+}
+
+void TaskEngine::make_safe(ThreadState& self) {
+  for (Datum* datum : memory_->take_unsafe()) fetch_home(self, *datum, AccessMode::read);
+  destroy_dead(self);
+}
+
+void TaskEngine::destroy_dead(ThreadState& self) {
+  for (TaskHeader* task : memory_->take_dead()) {
+    if (task->type->destroy != nullptr) {
+      ++self.destroying;
+      task->type->destroy(*task);
+      --self.destroying;
+    }
+    free_record(self, static_cast<TaskRecord*>(task));
+  }
 }
 
 Seconds TaskEngine::processor_time() {

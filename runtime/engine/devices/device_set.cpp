@@ -128,8 +128,7 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
   std::size_t count = 0;
   for (const auto& driver : drivers_) count += driver->devices().size();
   if (count == 0) return;
-  // The host's memory has a limit only if one is asked for: what is looked at then has to be pinned.
-  machine.memory_nodes[0].capacity = Bytes(0);
+  const Bytes host = machine.memory_nodes[0].capacity;
   for (const auto& driver : drivers_) {
     emulates_ |= driver->implementation() == WorkerKind::cpu;
     core_slowdown_ = std::max(core_slowdown_, driver->core_slowdown());
@@ -148,6 +147,7 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
     }
   }
   limit_memories(config.memory, machine);
+  if (machine.memory_nodes[0].capacity != host) host_limit_ = machine.memory_nodes[0].capacity;
   of_node_.assign(machine.memory_nodes.size(), -1);
   for (std::size_t i = 0; i < devices_.size(); ++i) of_node_[devices_[i].node.index()] = static_cast<int>(i);
 }

@@ -40,6 +40,8 @@ class DeviceSet {
   /// Devices run CPU bodies: those of codelets.
   bool emulates() const { return emulates_; }
   double core_slowdown() const { return core_slowdown_; }
+  /// @returns What was asked for as the host's limit; 0: none, and the host's memory needs no books.
+  Bytes host_limit() const { return host_limit_; }
   /// @returns What drivers have to say that was not found, one line each.
   std::string remarks() const;
 
@@ -49,6 +51,7 @@ class DeviceSet {
   std::vector<int> of_node_;
   bool emulates_ = false;
   double core_slowdown_ = 1.0;
+  Bytes host_limit_;
 };
 
 }  // namespace mitra::engine

@@ -38,6 +38,13 @@ struct DeviceWorkers::Lane {
   std::vector<Frame*> by_stream; // what runs; null: the stream is free
   std::deque<Frame*> ready;      // data there, no stream yet
   std::vector<DeviceCompletion> completions;
+  unsigned copies = 0;           // under way
+  bool lost_seen = false;        // a call or a completion has said so
+  bool lost = false;             // and what it takes has been done
+  detail::SpinLock given_lock;
+  std::vector<TaskHeader*> given;              // by a lost device; under given_lock
+  std::atomic<unsigned> load{0};               // tasks held and given, as others see it
+  std::atomic<bool> works{true};
   // Bodies that wait for their children, by the threads that run them.
   std::atomic<int> nested{0};
   std::atomic<std::uint64_t> streams_left{0};  // bit: stream that such a body has left
@@ -86,16 +93,23 @@ void DeviceWorkers::run(Lane& lane) noexcept {
   thread_cache = {engine_.serial_, lane.self};
   pthread_setname_np(pthread_self(), ("mitra-dev" + std::to_string(lane.number)).c_str());
   const Device& device = *lane.device;
-  device.driver->attach(device.number);
+  if (device.driver->attach(device.number).status == DeviceStatus::lost) lane.lost_seen = true;
   const std::uint64_t bit = std::uint64_t{1} << lane.number;
   const auto work = [&] {
     for (;;) {
       // Copies first: others wait for them.
       bool any = start_copies(lane);
       any |= poll(lane);
+      if (lane.lost_seen && !lane.lost) lose(lane);
       any |= start_arrived(lane);
-      if (lane.runs) any |= feed(lane);
+      if (lane.runs) any |= lane.lost ? redirect(lane) : feed(lane);
+      engine_.destroy_dead(*lane.self);
       if (any) continue;
+      if (lane.lost) {  // it hears of nothing
+        if (stopping_.load(std::memory_order_acquire)) return;
+        device.driver->wait(device.number, Seconds(0.001));
+        continue;
+      }
       if (stopping_.load(std::memory_order_acquire)) return;
       hungry_.fetch_or(bit, std::memory_order_seq_cst);
       any = lane.runs && feed(lane);  // once more: what became ready before the announcement woke nobody
@@ -109,22 +123,97 @@ void DeviceWorkers::run(Lane& lane) noexcept {
 
 bool DeviceWorkers::start_copies(Lane& lane) {
   const std::deque<DeviceCopy> orders = memory_.take_orders(lane.number);
-  for (const DeviceCopy& copy : orders)
-    if (!lane.device->driver->copy(lane.device->number, copy).ok()) memory_.copy_refused(copy.token);
+  std::vector<std::uint64_t> refused;
+  for (const DeviceCopy& copy : orders) {
+    const DeviceResult result = lane.device->driver->copy(lane.device->number, copy);
+    lane.copies += result.ok();
+    lane.lost_seen |= result.status == DeviceStatus::lost;
+    if (!result.ok()) refused.push_back(copy.token);
+  }
+  if (lane.lost_seen && !lane.lost) lose(lane);  // before anybody is told: it would be tried again
+  for (const std::uint64_t token : refused) memory_.copy_refused(token);
   return !orders.empty();
 }
 
 bool DeviceWorkers::poll(Lane& lane) {
+  std::vector<DeviceCompletion> completions;
+  lane.device->driver->poll(lane.device->number, completions);
+  for (const DeviceCompletion& completion : completions) {
+    lane.lost_seen |= completion.result.status == DeviceStatus::lost;
+    lane.copies -= completion.kind == DeviceCompletion::Kind::copy;
+  }
+  if (lane.lost_seen && !lane.lost) lose(lane);
+  // What ended while the loss was dealt with comes after what had ended before.
+  completions.insert(completions.end(), lane.completions.begin(), lane.completions.end());
   lane.completions.clear();
-  lane.device->driver->poll(lane.device->number, lane.completions);
-  for (std::size_t i = 0; i < lane.completions.size(); ++i) {
-    const DeviceCompletion completion = lane.completions[i];
+  for (const DeviceCompletion& completion : completions) {
     if (completion.kind == DeviceCompletion::Kind::copy)
       memory_.copied(lane.number, completion);
     else
       ended(lane, completion);
   }
-  return !lane.completions.empty();
+  return !completions.empty();
+}
+
+// ------------------------------------------------------------------------------------------------ lost devices
+
+/// What lay there alone is made again, while nobody else can ask for anything. What ran there, and what waited to run, goes to
+/// others as it ends.
+void DeviceWorkers::lose(Lane& lane) {
+  lane.lost = lane.lost_seen = true;
+  lane.works.store(false, std::memory_order_relaxed);
+  const std::scoped_lock lock(memory_.mutex());
+  const std::vector<std::uint32_t> lost = memory_.begin_loss(lane.number);
+  // Copies to the host's memory have to be over before anything is put there.
+  std::vector<DeviceCompletion> completions;
+  while (lane.copies > 0) {
+    completions.clear();
+    lane.device->driver->poll(lane.device->number, completions);
+    for (const DeviceCompletion& completion : completions) {
+      lane.copies -= completion.kind == DeviceCompletion::Kind::copy;
+      lane.completions.push_back(completion);
+    }
+    if (completions.empty()) lane.device->driver->wait(lane.device->number, Seconds(0.001));
+  }
+  memory_.end_loss(lost);
+}
+
+/// To another device that works, else to the cores.
+void DeviceWorkers::send_on(Lane& lane, TaskHeader* task) {
+  Lane* best = nullptr;
+  for (const auto& other : lanes_)
+    if (other->runs && other->works.load(std::memory_order_relaxed) &&
+        (best == nullptr || other->load.load(std::memory_order_relaxed) < best->load.load(std::memory_order_relaxed)))
+      best = other.get();
+  if (best != nullptr) {
+    best->load.fetch_add(1, std::memory_order_relaxed);
+    {
+      detail::SpinGuard guard(best->given_lock);
+      best->given.push_back(task);
+    }
+    return best->device->driver->wake(best->device->number);
+  }
+  if (task->kinds & 1U) return memory_.send_to_host(*task);
+  engine_.fail(task, std::make_exception_ptr(Error("the devices that could run it are lost")));
+  complete(lane, task, true);
+}
+
+/// The policy knows of no loss: what it has for the lost device is passed on as fast as others can take it.
+bool DeviceWorkers::redirect(Lane& lane) {
+  bool any = false;
+  for (;;) {
+    bool device = false, room = false;
+    for (const auto& other : lanes_) {
+      if (!other->runs || !other->works.load(std::memory_order_relaxed)) continue;
+      device = true;
+      room |= other->load.load(std::memory_order_relaxed) < other->device->description().pipeline;
+    }
+    if (device ? !room : memory_.arrived_at_host() >= engine_.cores_) return any;
+    TaskHeader* task = engine_.take_from_policy(*lane.self);
+    if (task == nullptr) return any;
+    send_on(lane, task);
+    any = true;
+  }
 }
 
 bool DeviceWorkers::start_arrived(Lane& lane) {
@@ -144,6 +233,14 @@ bool DeviceWorkers::start_arrived(Lane& lane) {
 bool DeviceWorkers::feed(Lane& lane) {
   bool any = false;
   const unsigned pipeline = lane.device->description().pipeline;
+  std::vector<TaskHeader*> given;
+  {
+    detail::SpinGuard guard(lane.given_lock);
+    given.swap(lane.given);
+  }
+  lane.load.fetch_sub(static_cast<unsigned>(given.size()), std::memory_order_relaxed);
+  for (TaskHeader* task : given) accept(lane, task);
+  any = !given.empty();
   while (lane.held - static_cast<unsigned>(lane.nested.load(std::memory_order_relaxed)) < pipeline) {
     TaskHeader* task = engine_.take_from_policy(*lane.self);
     if (task == nullptr) break;
@@ -159,10 +256,23 @@ void DeviceWorkers::accept(Lane& lane, TaskHeader* task) {
     return complete(lane, task, true);
   }
   ++lane.held;
+  lane.load.fetch_add(1, std::memory_order_relaxed);
+  memory_.began(lane.device->worker, *task, engine_.now());
   if (Frame* frame = memory_.enter(*task, lane.device->node, lane.device->worker, lane.self)) arrived(lane, *frame);
 }
 
+void DeviceWorkers::release_one(Lane& lane) {
+  --lane.held;
+  lane.load.fetch_sub(1, std::memory_order_relaxed);
+}
+
 void DeviceWorkers::arrived(Lane& lane, Frame& frame) {
+  if (lane.lost) {
+    TaskHeader* const task = frame.task;
+    memory_.leave(frame, false);
+    release_one(lane);
+    return send_on(lane, task);
+  }
   if (frame.state.load(std::memory_order_acquire) == Frame::State::refused) return give_elsewhere(lane, frame);
   lane.ready.push_back(&frame);
   launch_ready(lane);
@@ -173,7 +283,7 @@ void DeviceWorkers::give_elsewhere(Lane& lane, Frame& frame) {
   TaskHeader* const task = frame.task;
   const std::string why = frame.refusal;
   memory_.leave(frame, false);
-  --lane.held;
+  release_one(lane);
   if (task->kinds & 1U) {
     memory_.send_to_host(*task);
     return;
@@ -183,6 +293,11 @@ void DeviceWorkers::give_elsewhere(Lane& lane, Frame& frame) {
 }
 
 void DeviceWorkers::launch_ready(Lane& lane) {
+  while (lane.lost && !lane.ready.empty()) {
+    Frame& frame = *lane.ready.front();
+    lane.ready.pop_front();
+    arrived(lane, frame);
+  }
   for (unsigned s = 0; s < lane.by_stream.size() && !lane.ready.empty(); ++s) {
     if (lane.by_stream[s] != nullptr) continue;
     Frame& frame = *lane.ready.front();
@@ -190,7 +305,7 @@ void DeviceWorkers::launch_ready(Lane& lane) {
     if (is_cancelled(*frame.task)) {
       TaskHeader* const task = frame.task;
       memory_.leave(frame, false);
-      --lane.held;
+      release_one(lane);
       engine_.tell_cancelled(*lane.self, *task);
       complete(lane, task, true);
       s = ~0U;  // from the first stream on
@@ -230,6 +345,7 @@ void DeviceWorkers::launch(Lane& lane, Frame& frame, unsigned stream) {
   frame.start = engine_.now();
   const DeviceLaunch launch{&TaskEngine::run_device_body, &frame, reinterpret_cast<std::uint64_t>(&frame)};
   const DeviceResult result = lane.device->driver->launch(lane.device->number, stream, launch);
+  if (result.status == DeviceStatus::lost && !lane.lost) lose(lane);
   if (!result.ok()) ended(lane, {DeviceCompletion::Kind::launch, launch.token, result, Seconds(0.0)});
 }
 
@@ -240,14 +356,23 @@ void DeviceWorkers::ended(Lane& lane, const DeviceCompletion& completion) {
     lane.nested.fetch_sub(1, std::memory_order_relaxed);
   }
   if (lane.by_stream[frame.stream] == &frame) lane.by_stream[frame.stream] = nullptr;
-  --lane.held;
+  release_one(lane);
   bool failed = frame.failed;
+  // What ended well before the loss was heard of is gone all the same.
+  if (lane.lost && !failed && !frame.nested) {  // again, elsewhere
+    memory_.leave(frame, false);
+    return send_on(lane, task);
+  }
   if (!completion.result.ok() && !failed) {
     engine_.fail(task, std::make_exception_ptr(Error(completion.result.text)));
     failed = true;
   }
-  const Seconds start = frame.start;
-  memory_.leave(frame, true);
+  const Seconds start = frame.start, now = engine_.now();
+  const Seconds duration = completion.duration > Seconds(0.0) ? completion.duration : now - start;
+  const std::uint32_t row = failed || frame.nested ? 0 : LiveCosts::of(*task).row;
+  frame.failed = failed;
+  const bool kept = memory_.leave(frame, true);
+  memory_.ended(lane.device->worker, row, duration, lane.held > 0, now);
   ThreadState& self = *lane.self;
   if (engine_.policy_watches_completions_) {
     const Measured measured{lane.device->worker, start, engine_.now() - start};
@@ -255,15 +380,17 @@ void DeviceWorkers::ended(Lane& lane, const DeviceCompletion& completion) {
     engine_.policy_->finished(TaskRef(task), measured, self.view);
   }
   self.executed.store(self.executed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  complete(lane, task, failed);
+  complete(lane, task, failed, kept);
 }
 
-void DeviceWorkers::complete(Lane& lane, TaskHeader* task, bool failed) {
+void DeviceWorkers::complete(Lane& lane, TaskHeader* task, bool failed, bool kept) {
   ThreadState& self = *lane.self;
+  self.keeps_record = kept;
   TaskHeader* const next = engine_.finish(self, task, failed);
   if (self.deferred != nullptr) engine_.complete_deferred(self);
   engine_.notify_waiters();
   if (next == nullptr) return;
+  if (lane.lost) return send_on(lane, next);
   if (lane.held < lane.device->description().pipeline)
     accept(lane, next);
   else

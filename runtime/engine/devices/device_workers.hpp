@@ -44,9 +44,12 @@ class DeviceWorkers {
   void launch_ready(Lane& lane);
   void launch(Lane& lane, Frame& frame, unsigned stream);
   void ended(Lane& lane, const DeviceCompletion& completion);
-  void skip(Lane& lane, Frame& frame);
+  void release_one(Lane& lane);
   void give_elsewhere(Lane& lane, Frame& frame);
-  void complete(Lane& lane, TaskHeader* task, bool failed);
+  void complete(Lane& lane, TaskHeader* task, bool failed, bool kept = false);
+  void lose(Lane& lane);
+  bool redirect(Lane& lane);
+  void send_on(Lane& lane, TaskHeader* task);
   void wake_all();
 
   TaskEngine& engine_;

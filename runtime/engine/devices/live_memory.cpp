@@ -1,6 +1,7 @@
 #include "engine/devices/live_memory.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include <mitra/error.hpp>
@@ -17,9 +18,21 @@ using graph::datum_of;
 using memory::HomeState;
 using memory::Use;
 
-LiveMemory::LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy)
+namespace {
+
+/// Without a limit of its own, the host's memory is what the operating system gives.
+Machine with_host_limit(Machine machine, Bytes limit) {
+  machine.memory_nodes[0].capacity = limit;
+  return machine;
+}
+
+}  // namespace
+
+LiveMemory::LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy,
+                       std::unique_ptr<PerformanceModel> model, bool recovers)
     : engine_(engine), machine_(machine), devices_(devices), host_(host), policy_(policy),
-      manager_(machine, *this, policy.chooses_victims(), false), buffers_(machine.memory_nodes.size()), extras_(1),
+      manager_(with_host_limit(machine, devices.host_limit()), *this, policy.chooses_victims(), false), costs_(machine, std::move(model)),
+      recovers_(recovers && devices.host_limit() == Bytes(0)), lineage_(*this), buffers_(machine.memory_nodes.size()), extras_(1),
       per_device_(devices.all().size()) {
   for (const Device& device : devices.all()) pools_.emplace_back(device);
   for (std::size_t i = 0; i < per_device_.size(); ++i) {
@@ -36,6 +49,8 @@ LiveMemory::~LiveMemory() {
     for (std::uint32_t n = 1; n < nodes; ++n)
       if (void* memory = std::exchange(buffer(d, NodeId(n)), nullptr))
         pools_[place_of(NodeId(n))].give(static_cast<std::byte*>(memory), manager_.size(d));
+  for (auto& [size, buffers] : spare_)
+    for (void* memory : buffers) host_.release(NodeId(0), memory, Bytes(size));
   for (Extra& extra : extras_)
     for (Datum* part : extra.contributions) {
       host_.release(NodeId(0), part->host, part->shape.bytes());
@@ -47,6 +62,7 @@ LiveMemory::~LiveMemory() {
 
 void LiveMemory::add(Datum& datum) {
   const std::scoped_lock lock(mutex_);
+  datum.shape_number = costs_.shape_number(datum.shape) & 0xffffff;
   if (datum.shape.bytes() == Bytes(0)) {
     datum.home.store(static_cast<std::uint8_t>(HomeState::exclusive), std::memory_order_release);  // a token lies everywhere
     return;
@@ -55,6 +71,7 @@ void LiveMemory::add(Datum& datum) {
   const std::size_t nodes = machine_.memory_nodes.size();
   buffers_.resize((manager_.numbers() + 1) * nodes);
   extras_.resize(manager_.numbers() + 1);
+  lineage_.grow(manager_.numbers() + 1);
   manager_.add(datum, datum.lent);
   extras_[datum.replicas].datum = &datum;
   home_changed(datum.replicas);
@@ -66,6 +83,7 @@ void LiveMemory::forget(Datum& datum) {
   Extra& extra = extras_[datum.replicas];
   for (Datum* part : extra.contributions) drop_private(*part);
   if (extra.away) std::erase(away_, datum.replicas);
+  lineage_.forget(datum.replicas);
   extra = {};
   manager_.forget(datum);
 }
@@ -75,6 +93,7 @@ void LiveMemory::moved(Datum& datum) {
   if (datum.replicas == 0) return;
   Extra& extra = extras_[datum.replicas];
   if (extra.away) std::erase(away_, datum.replicas);
+  lineage_.forget(datum.replicas);
   extra = {};
   manager_.forget(datum);
   add(datum);
@@ -253,6 +272,9 @@ void LiveMemory::deliver(Frame& frame, Frame::State state) {
     }
     for (const Frame::Private& own : frame.privates) frame.addresses[own.access] = buffer(own.datum->replicas, frame.node);
   }
+  if (frame.node == NodeId(0) && state == Frame::State::ready)
+    for (const auto [datum, mode] : frame.uses)
+      if (memory::writes(mode)) lineage_.keep_home_content(datum);
   frame.state.store(state, std::memory_order_release);
 }
 
@@ -281,9 +303,15 @@ void LiveMemory::refuse(Frame& frame, std::string why) {
 void LiveMemory::data_refused(std::uint32_t ticket, memory::Refusal why) {
   Frame& frame = frames_[ticket];
   const MemoryNode& node = machine_.memory_nodes[frame.node.index()];
-  refuse(frame, why == memory::Refusal::no_memory ? detail::message("its data do not fit memory '", node.name, "', which has ",
-                                                                    manager_.capacity(frame.node).value, " bytes")
-                                                  : detail::message("its data could not be copied to memory '", node.name, "'"));
+  using enum memory::Refusal;
+  switch (why) {
+    case no_memory:
+      refuse(frame, detail::message("its data do not fit memory '", node.name, "', which has ", manager_.capacity(frame.node).value, " bytes"));
+      break;
+    case transfers: refuse(frame, detail::message("its data could not be copied to memory '", node.name, "'")); break;
+    case lost_node: refuse(frame, detail::message("memory '", node.name, "' is lost")); break;
+    case lost_data: refuse(frame, "what it reads was lost with a device: " + loss_); break;
+  }
   pass_on(frame);
 }
 
@@ -307,7 +335,7 @@ std::span<const Use> contents_of(const Frame& frame) {
 
 }  // namespace
 
-void LiveMemory::leave(Frame& frame, bool ran) {
+bool LiveMemory::leave(Frame& frame, bool ran) {
   const std::scoped_lock lock(mutex_);
   const auto contents = contents_of(frame);
   if (ran && !frame.published)
@@ -315,6 +343,7 @@ void LiveMemory::leave(Frame& frame, bool ran) {
   else
     manager_.release_unused(contents, frame.node);
   manager_.release_unused(std::span(frame.uses).subspan(contents.size()), frame.node);
+  const bool kept = ran && !frame.published && remember(frame, contents);
   if (frame.nested) --per_device_[place_of(frame.node)].nested;
   for (const Frame::Private& own : frame.privates) {
     if (own.scratch) {
@@ -325,12 +354,43 @@ void LiveMemory::leave(Frame& frame, bool ran) {
     }
   }
   free_frames_.push_back(&frame);
+  return kept;
+}
+
+/// What it wrote is a new version of each datum. @returns Whether its record is kept.
+bool LiveMemory::remember(Frame& frame, std::span<const Use> contents) {
+  const bool wrote = std::ranges::any_of(contents, [](const Use& use) { return memory::writes(use.mode); });
+  if (!recovers_ || !wrote) return false;
+  if (frame.node == NodeId(0)) {
+    for (const auto [datum, mode] : contents)
+      if (memory::writes(mode)) lineage_.written_at_home(datum);
+    return false;
+  }
+  detail::TaskHeader& task = *frame.task;
+  // What a body refers to lives until the application waits, a child's until its parent ends; a recorded node's values change.
+  const bool again = task.parent == nullptr && task.type->launch[0] != nullptr && !frame.failed && !frame.published &&
+                     (task.traits & (detail::kRecorded | detail::kParent)) == 0;
+  std::vector<std::int32_t> part_of_access;
+  for (std::size_t i = 0; again && i < task.accesses; ++i) {
+    std::uint32_t number = task.access_words()[i].data()->replicas;
+    for (const Frame::Private& own : frame.privates)
+      if (own.access == i) number = own.scratch ? ~0U : own.datum->replicas;
+    const auto found = std::ranges::find(contents, number, &Use::datum);
+    part_of_access.push_back(number == 0 ? -2 : found == contents.end() ? -1 : static_cast<std::int32_t>(found - contents.begin()));
+  }
+  lineage_.ran_on_device(task, contents, std::move(part_of_access), again);
+  if (!again)  // nobody can make it again: a copy goes home at once
+    for (const auto [datum, mode] : contents)
+      if (memory::writes(mode)) manager_.write_back(*manager_.header(datum));
+  return again;
 }
 
 void LiveMemory::publish(Frame& frame) {
   const std::scoped_lock lock(mutex_);
   if (std::exchange(frame.published, true)) return;  // what an earlier child has made of it is what counts now
-  manager_.publish(contents_of(frame), frame.node);
+  const auto contents = contents_of(frame);
+  manager_.publish(contents, frame.node);
+  remember(frame, contents);
 }
 
 bool LiveMemory::come_back(Frame& frame) {
@@ -372,6 +432,7 @@ void LiveMemory::gather_contributions(Frame& frame) {
   if (parts.empty()) return;
   manager_.release(std::span(frame.uses).subspan(1), NodeId(0));
   frame.uses.resize(1);
+  for (Datum* part : parts) lineage_.forget(part->replicas);
   Datum& datum = *extras_[number].datum;
   for (Datum* part : parts) {
     memory::give_reduce_copy(datum, std::exchange(part->host, nullptr));
@@ -407,7 +468,8 @@ void LiveMemory::home_changed(std::uint32_t number) {
   Extra& extra = extras_[number];
   if (extra.datum == nullptr) return;
   // A fold has to ask for contributions that lie on devices.
-  const HomeState home = extra.contributions.empty() ? manager_.home(number) : HomeState::absent;
+  HomeState home = extra.contributions.empty() ? manager_.home(number) : HomeState::absent;
+  if (home == HomeState::exclusive && lineage_.home_is_needed(number)) home = HomeState::readable;  // its writer has to ask
   extra.datum->home.store(static_cast<std::uint8_t>(home), std::memory_order_release);
   if (home == HomeState::exclusive || extra.away || !extra.datum->lent) return;
   extra.away = true;
@@ -416,6 +478,132 @@ void LiveMemory::home_changed(std::uint32_t number) {
 
 std::size_t LiveMemory::choose_victim(NodeId node, std::span<const AccessRef> candidates) {
   return policy_.victim(node, candidates, engine_.thread_state().view);
+}
+
+// ------------------------------------------------------------------------------------------------ lost devices
+
+void LiveMemory::arrived(std::uint32_t datum, NodeId node) {
+  if (node == NodeId(0)) lineage_.arrived_home(datum);
+}
+
+namespace {
+
+/// Column by column, since only one of them is packed.
+void copy_columns(const std::byte* from, std::size_t from_pitch, std::byte* to, std::size_t to_pitch, std::size_t width, std::size_t columns) {
+  for (std::size_t c = 0; c < columns; ++c) std::memcpy(to + c * to_pitch, from + c * from_pitch, width);
+}
+
+}  // namespace
+
+void LiveMemory::pack_home(std::uint32_t number, void* to) {
+  const auto& datum = static_cast<const Datum&>(*manager_.header(number));
+  if (datum.host == nullptr) return;  // nobody has ever written it
+  const detail::Shape& s = datum.shape;
+  copy_columns(static_cast<const std::byte*>(datum.host), s.ld * s.element_size, static_cast<std::byte*>(to), s.rows * s.element_size,
+               s.rows * s.element_size, s.cols);
+}
+
+void* LiveMemory::exchange_home(std::uint32_t number) {
+  auto& datum = static_cast<Datum&>(*manager_.header(number));
+  if (datum.lent || datum.host == nullptr || datum.shape.ld != datum.shape.rows) return nullptr;
+  void* const other = take_memory(datum.shape.bytes());
+  void* const before = datum.host;
+  std::atomic_ref(datum.host).store(other, std::memory_order_release);
+  if (buffer(number, NodeId(0)) != nullptr) buffer(number, NodeId(0)) = other;
+  return before;
+}
+
+void* LiveMemory::take_memory(Bytes size) {
+  auto& spare = spare_[size.value];
+  if (!spare.empty()) {
+    void* const memory = spare.back();
+    spare.pop_back();
+    --spare_count_;
+    return memory;
+  }
+  void* const memory = host_.allocate(NodeId(0), size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+void LiveMemory::give_memory(void* memory, Bytes size) {
+  constexpr std::size_t kKept = 64;  // buffers
+  if (spare_count_ >= kKept) return host_.release(NodeId(0), memory, size);
+  spare_[size.value].push_back(memory);
+  ++spare_count_;
+}
+
+void LiveMemory::run_again(detail::TaskHeader& task, std::span<void* const> addresses) {
+  ThreadState& self = engine_.thread_state();
+  const detail::ExecutionContext below = std::exchange(
+      self.context, detail::ExecutionContext{&engine_, WorkerId(), NodeId(0), &task, nullptr, addresses.data()});
+  Frame* const frame = std::exchange(self.frame, nullptr);
+  const bool on_device = std::exchange(self.on_device, true);
+  const auto restore = [&] {
+    self.on_device = on_device;
+    self.frame = frame;
+    self.context = below;
+  };
+  try {
+    task.type->launch[0](task, self.context);
+  } catch (...) {
+    restore();
+    throw;
+  }
+  restore();
+}
+
+std::vector<std::uint32_t> LiveMemory::begin_loss(std::size_t device) {
+  ++lost_devices_;
+  return manager_.lose(devices_[device].node);
+}
+
+std::pair<std::uint64_t, std::uint64_t> LiveMemory::losses() {
+  const std::scoped_lock lock(mutex_);
+  return {lost_devices_, lineage_.recomputed()};
+}
+
+void LiveMemory::end_loss(const std::vector<std::uint32_t>& lost) {
+  std::string why = "tasks cannot be run again (MITRA_RECOVERY=0, or the host's memory has a limit)";
+  const std::vector<std::uint32_t> impossible = recovers_ ? lineage_.recover(lost, why) : lost;
+  for (const std::uint32_t number : lost) {
+    if (std::ranges::find(impossible, number) != impossible.end()) {
+      loss_ = static_cast<Datum&>(*manager_.header(number)).label() + " is gone: " + why;
+      manager_.give_up(number);
+      continue;
+    }
+    if (const void* content = lineage_.recovered(number)) {
+      auto& datum = static_cast<Datum&>(*manager_.header(number));
+      lineage_.before_home_changes(number, true);
+      const detail::Shape& s = datum.shape;
+      copy_columns(static_cast<const std::byte*>(content), s.rows * s.element_size, static_cast<std::byte*>(memory::home_address(datum, host_)),
+                   s.ld * s.element_size, s.rows * s.element_size, s.cols);
+    }
+    manager_.restore(number);
+    lineage_.arrived_home(number);
+  }
+}
+
+std::vector<detail::TaskHeader*> LiveMemory::take_dead() {
+  const std::scoped_lock lock(mutex_);
+  return lineage_.has_dead() ? lineage_.take_dead() : std::vector<detail::TaskHeader*>{};
+}
+
+std::vector<Datum*> LiveMemory::take_unsafe() {
+  const std::scoped_lock lock(mutex_);
+  std::vector<Datum*> data;
+  for (std::uint32_t d = 1; recovers_ && d < extras_.size(); ++d) {
+    if (extras_[d].datum == nullptr || lineage_.is_safe(d)) continue;
+    data.push_back(extras_[d].datum);
+    manager_.write_back(*extras_[d].datum);  // all at once
+  }
+  return data;
+}
+
+void LiveMemory::bury(Datum* datum) {
+  const std::scoped_lock lock(mutex_);
+  buried_.emplace_back(datum);
+  if (lineage_.empty()) buried_.clear();
 }
 
 // ------------------------------------------------------------------------------------------------ copies
@@ -436,6 +624,7 @@ CopyEnd LiveMemory::end_of(std::uint32_t number, NodeId node) {
 }
 
 void LiveMemory::start_copy(const memory::CopyOrder& order) {
+  if (order.to == NodeId(0) && recovers_) lineage_.before_home_changes(order.datum, true);
   std::size_t device = 0;
   Way& way = way_of(order.from, order.to, device);
   const detail::Shape& shape = manager_.header(order.datum)->shape;
@@ -514,6 +703,24 @@ Seconds LiveMemory::wait_time(NodeId from, NodeId to) {
 }
 
 // ------------------------------------------------------------------------------------------------ questions
+
+std::optional<Estimate> LiveMemory::estimate(detail::TaskHeader& task, ClassId worker_class) {
+  const std::scoped_lock lock(mutex_);
+  return costs_.estimate(task, worker_class);
+}
+Seconds LiveMemory::busy_until(WorkerId worker, Seconds now) {
+  const std::scoped_lock lock(mutex_);
+  return costs_.busy_until(worker, now);
+}
+void LiveMemory::began(WorkerId worker, detail::TaskHeader& task, Seconds now) {
+  const std::scoped_lock lock(mutex_);
+  costs_.began(worker, task, now);
+}
+void LiveMemory::ended(WorkerId worker, std::uint32_t row, Seconds duration, bool holds_others, Seconds now) {
+  const std::scoped_lock lock(mutex_);
+  if (row != 0) costs_.learn(row, machine_.workers[worker.index()].worker_class, duration);
+  costs_.ended(worker, holds_others, now);
+}
 
 Bytes LiveMemory::bytes_missing(const detail::TaskHeader& task, NodeId node) {
   const std::scoped_lock lock(mutex_);

@@ -19,6 +19,8 @@
 
 #include "engine/devices/buffer_pool.hpp"
 #include "engine/devices/device_set.hpp"
+#include "engine/devices/lineage.hpp"
+#include "engine/devices/live_costs.hpp"
 #include "graph/datum.hpp"
 #include "memory/memory_manager.hpp"
 
@@ -57,9 +59,10 @@ struct Frame {
   Seconds start;
 };
 
-class LiveMemory final : private memory::MemoryClient {
+class LiveMemory final : private memory::MemoryClient, private LineageClient {
  public:
-  LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy);
+  LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy,
+             std::unique_ptr<PerformanceModel> model, bool recovers);
   ~LiveMemory() override;
 
   std::recursive_mutex& mutex() { return mutex_; }
@@ -91,7 +94,8 @@ class LiveMemory final : private memory::MemoryClient {
   /// The task is run on a core, though the policy has given it to a device.
   void send_to_host(detail::TaskHeader& task);
   /// The task is over. @param ran  Its body was called.
-  void leave(Frame& frame, bool ran);
+  /// @returns Whether its record is kept: it may have to be run again. @see take_dead
+  bool leave(Frame& frame, bool ran);
   /// The running task submits a child, which may use what it has written.
   void publish(Frame& frame);
   /// The body, on a device, waits for its children, and keeps its data where they are: who waits for room there may be one of
@@ -101,6 +105,7 @@ class LiveMemory final : private memory::MemoryClient {
   bool come_back(Frame& frame);
   /// Frames of host tasks whose data have arrived. @returns Null: there is none.
   Frame* take_arrived_at_host();
+  std::size_t arrived_at_host() const { return arrived_count_.load(std::memory_order_relaxed); }
   /// The same of a device's.
   Frame* take_arrived(std::size_t device);
   /// The host's content of a fold's contributions is put where the fold looks for them. @pre Its frame is ready
@@ -110,12 +115,33 @@ class LiveMemory final : private memory::MemoryClient {
   /// @returns Whether the application's memory does not have the content, or copies from and to the host's are under way.
   bool away_from_home(const graph::Datum& datum);
 
+  // --- lost devices ---
+  /// A device is lost: what was there alone is lost, too. @see end_loss
+  std::vector<std::uint32_t> begin_loss(std::size_t device);
+  /// No copy from and to the device is under way any more: what was lost is made again. @pre the lock is held since begin_loss
+  void end_loss(const std::vector<std::uint32_t>& lost);
+  /// @returns Tasks whose records nobody needs any more: they are to be destroyed, without the lock.
+  std::vector<detail::TaskHeader*> take_dead();
+  /// @returns Data whose content lies on devices alone, and would have to be made again.
+  std::vector<graph::Datum*> take_unsafe();
+  /// A datum is forgotten; tasks that may be run again have its shape. It is deleted when there are none.
+  void bury(graph::Datum* datum);
+  /// @returns How many devices were lost, and how many tasks were run again for what they had.
+  std::pair<std::uint64_t, std::uint64_t> losses();
+
   // --- copies, for the device's thread ---
   std::deque<DeviceCopy> take_orders(std::size_t device);
   void copied(std::size_t device, const DeviceCompletion& completion);
   void copy_refused(std::uint64_t token);
 
+  // --- what tasks cost ---
+  void began(WorkerId worker, detail::TaskHeader& task, Seconds now);
+  /// @param row  Of the task, which is over.
+  void ended(WorkerId worker, std::uint32_t row, Seconds duration, bool holds_others, Seconds now);
+
   // --- what policies ask ---
+  std::optional<Estimate> estimate(detail::TaskHeader& task, ClassId worker_class);
+  Seconds busy_until(WorkerId worker, Seconds now);
   Bytes bytes_missing(const detail::TaskHeader& task, NodeId node);
   Seconds transfer_time(const detail::TaskHeader& task, NodeId node);
   Seconds links_busy(NodeId node);
@@ -163,6 +189,16 @@ class LiveMemory final : private memory::MemoryClient {
   bool allocate(std::uint32_t datum, NodeId node) override;
   void release(std::uint32_t datum, NodeId node) override;
   void home_changed(std::uint32_t datum) override;
+  void arrived(std::uint32_t datum, NodeId node) override;
+
+  Bytes bytes_of(std::uint32_t datum) override { return manager_.size(datum); }
+  void pack_home(std::uint32_t datum, void* to) override;
+  void* exchange_home(std::uint32_t datum) override;
+  void* take_memory(Bytes size) override;
+  void give_memory(void* memory, Bytes size) override;
+  void run_again(detail::TaskHeader& task, std::span<void* const> addresses) override;
+  void version_released(std::uint32_t datum) override { home_changed(datum); }
+  bool remember(Frame& frame, std::span<const memory::Use> contents);
 
   std::size_t place_of(NodeId node) const { return static_cast<std::size_t>(devices_.of(node) - devices_.all().data()); }
   void*& buffer(std::uint32_t datum, NodeId node) { return buffers_[std::size_t{datum} * machine_.memory_nodes.size() + node.index()]; }
@@ -186,6 +222,12 @@ class LiveMemory final : private memory::MemoryClient {
   SchedulingPolicy& policy_;
   std::recursive_mutex mutex_;
   memory::MemoryManager manager_;
+  LiveCosts costs_;
+  const bool recovers_;
+  Lineage lineage_;
+  std::vector<std::unique_ptr<graph::Datum>> buried_;
+  std::unordered_map<std::uint64_t, std::vector<void*>> spare_;  // host memory that was put aside, by size
+  std::size_t spare_count_ = 0;
   std::vector<void*> buffers_;       // datum x node
   std::vector<Extra> extras_;        // by datum
   std::vector<BufferPool> pools_;    // by device
@@ -197,6 +239,8 @@ class LiveMemory final : private memory::MemoryClient {
   std::deque<Frame*> arrived_at_host_;
   std::atomic<std::size_t> arrived_count_{0};
   SimulationReport::Memory sums_;
+  std::uint64_t lost_devices_ = 0;
+  std::string loss_;  // what was lost for good, and why
   friend class TaskEngine;
 };
 
