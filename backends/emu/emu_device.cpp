@@ -185,7 +185,7 @@ DeviceResult Device::launch(unsigned stream, const DeviceLaunch& launch) {
 /// @pre the lock is held
 void Device::start_next(unsigned stream) {
   Stream& s = streams_[stream];
-  s.busy = !s.waiting.empty();
+  s.busy = !s.waiting.empty() && !stopping_;  // the destructor joins the threads that there are: no more come
   if (!s.busy) return;
   runnable_.emplace_back(stream, s.waiting.front());
   s.waiting.pop_front();
