@@ -18,7 +18,6 @@ constexpr std::array kLost{
     hipErrorInvalidContext,     // its context was destroyed under us: by hipDeviceReset, or by a reset of the GPU
     hipErrorContextIsDestroyed, // likewise
     hipErrorECCNotCorrectable,  // memory has lost its contents
-    hipErrorIllegalState,       // the queue is in error
     hipErrorIllegalAddress,     // a kernel touched what is not mapped: the queue is in error, other writes may be wrong too
     hipErrorLaunchTimeOut,      // a kernel was killed halfway
     hipErrorAssert,             // a kernel trapped: the queue is in error

@@ -193,6 +193,8 @@ DeviceResult Device::start(unsigned stream, const DeviceLaunch& launch) {
   hipError_t error = functions_.hipGetLastError();
   if (error == hipErrorNotReady) error = hipSuccess;  // the body has asked something: no failure
   running.result = scope.result().ok() ? result_of(functions_, error, "a task", number_) : scope.result();
+  // A body may have asked for a device that there is not: that says nothing of this one.
+  if (scope.result().ok() && error == hipErrorInvalidDevice) running.result.status = DeviceStatus::failed;
 
   // A body that failed halfway may have enqueued something: it ends when that has.
   error = marks_.end(running.mark);
