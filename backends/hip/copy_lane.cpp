@@ -13,7 +13,9 @@ void copy_columns(std::byte* to, std::size_t to_pitch, const std::byte* from, st
   for (std::size_t c = 0; c < columns; ++c) std::memcpy(to + c * to_pitch, from + c * from_pitch, width);
 }
 
-std::byte* at(const CopyEnd& end, std::size_t column, std::size_t byte) { return end.address + column * end.pitch + byte; }
+std::byte* at(const CopyEnd& end, std::size_t column, std::size_t byte) {
+  return end.address + column * end.pitch + byte;
+}
 
 }  // namespace
 
@@ -53,13 +55,14 @@ DeviceResult CopyLane::advance(std::vector<DeviceCompletion>& completions) {
 void CopyLane::finish(Piece& piece, std::vector<DeviceCompletion>& completions) {
   Transfer& transfer = *piece.transfer;
   const bool ok = piece.mark.error == hipSuccess;
-  if (!ok && transfer.result.ok()) transfer.result = result_of(functions_, piece.mark.error, "hipEventQuery for a copy", device_);
+  if (!ok && transfer.result.ok())
+    transfer.result = result_of(functions_, piece.mark.error, "hipEventQuery for a copy", device_);
   transfer.duration += marks_.duration(piece.mark);
   marks_.drop(piece.mark);
   if (piece.chunk != nullptr) {
     if (direction_ == Direction::to_host && ok)
-      copy_columns(at(transfer.copy.to, piece.column, piece.byte), transfer.copy.to.pitch, piece.chunk, piece.width, piece.width,
-                   piece.columns);
+      copy_columns(at(transfer.copy.to, piece.column, piece.byte), transfer.copy.to.pitch, piece.chunk, piece.width,
+                   piece.width, piece.columns);
     free_chunks_.push_back(piece.chunk);
   }
   --transfer.pieces;
@@ -80,7 +83,8 @@ bool CopyLane::find_chunk(Transfer& transfer) {
   if (!free_chunks_.empty()) return true;
   if (chunks_.size() < kChunks && !no_more_chunks_) {
     void* memory = nullptr;
-    if (functions_.hipHostMalloc(&memory, options_.staging.value, hipHostMallocPortable) == hipSuccess && memory != nullptr) {
+    if (functions_.hipHostMalloc(&memory, options_.staging.value, hipHostMallocPortable) == hipSuccess &&
+        memory != nullptr) {
       chunks_.push_back(static_cast<std::byte*>(memory));
       free_chunks_.push_back(chunks_.back());
       return true;
@@ -127,7 +131,8 @@ DeviceResult CopyLane::start(const std::shared_ptr<Transfer>& transfer) {
   if (transfer->staged) {
     piece.chunk = free_chunks_.back();
     if (direction_ == Direction::to_device)
-      copy_columns(piece.chunk, piece.width, at(copy.from, piece.column, piece.byte), copy.from.pitch, piece.width, piece.columns);
+      copy_columns(piece.chunk, piece.width, at(copy.from, piece.column, piece.byte), copy.from.pitch, piece.width,
+                   piece.columns);
   }
   const char* call = "";
   if (const hipError_t error = enqueue(piece, call); error != hipSuccess) {
@@ -145,8 +150,9 @@ DeviceResult CopyLane::start(const std::shared_ptr<Transfer>& transfer) {
   ++transfer->pieces;
   bytes_ += piece.width * piece.columns;
   pieces_.push_back(std::move(piece));
-  return error == hipSuccess || status_after(error) != DeviceStatus::lost ? DeviceResult{}
-                                                                          : result_of(functions_, error, "hipEventRecord after a copy", device_);
+  return error == hipSuccess || status_after(error) != DeviceStatus::lost
+             ? DeviceResult{}
+             : result_of(functions_, error, "hipEventRecord after a copy", device_);
 }
 
 hipError_t CopyLane::enqueue(const Piece& piece, const char*& call) {

@@ -54,9 +54,9 @@ class CopyLane {
   struct Piece {
     std::shared_ptr<Transfer> transfer;
     Mark mark;
-    std::size_t column = 0, byte = 0;   // where it begins
+    std::size_t column = 0, byte = 0;  // where it begins
     std::size_t width = 0, columns = 0;
-    std::byte* chunk = nullptr;         // of a staged one
+    std::byte* chunk = nullptr;  // of a staged one
   };
 
   bool has_room() const noexcept;
@@ -67,7 +67,7 @@ class CopyLane {
   void finish(Piece& piece, std::vector<DeviceCompletion>& completions);
   void complete(const Transfer& transfer, std::vector<DeviceCompletion>& completions) const;
 
-  static constexpr std::size_t kChunks = 4;   // two on their way, one being filled, one being emptied
+  static constexpr std::size_t kChunks = 4;  // two on their way, one being filled, one being emptied
   static constexpr std::size_t kPieces = 8;
 
   const Functions& functions_;

@@ -20,7 +20,8 @@ DeviceResult no_host_memory() noexcept { return {DeviceStatus::failed, {}}; }
 
 }  // namespace
 
-Device::Device(const Functions& functions, int number, Bytes capacity, const HipOptions& options, const PinnedRanges& pinned)
+Device::Device(const Functions& functions, int number, Bytes capacity, const HipOptions& options,
+               const PinnedRanges& pinned)
     : functions_(functions),
       number_(number),
       capacity_(capacity),
@@ -52,7 +53,9 @@ Device::~Device() {
 
 /// Whether nothing runs in any stream. An error is no reason to wait.
 bool Device::drained() noexcept {
-  const auto idle = [&](hipStream_t stream) { return stream == nullptr || functions_.hipStreamQuery(stream) != hipErrorNotReady; };
+  const auto idle = [&](hipStream_t stream) {
+    return stream == nullptr || functions_.hipStreamQuery(stream) != hipErrorNotReady;
+  };
   return std::ranges::all_of(streams_, idle) && std::ranges::all_of(copy_streams_, idle);
 }
 
@@ -86,8 +89,9 @@ DeviceResult Device::allocate(Bytes size, std::byte*& memory) noexcept {
   DeviceResult result;
   if (capacity_ > Bytes(0) && before + bytes > capacity_.value) {
     result.status = DeviceStatus::out_of_memory;
-    result.text = "HIP device " + std::to_string(number_) + ": " + std::to_string(bytes) + " bytes are asked for, and " +
-                  std::to_string(before) + " of " + std::to_string(capacity_.value) + " are in use";
+    result.text = "HIP device " + std::to_string(number_) + ": " + std::to_string(bytes) +
+                  " bytes are asked for, and " + std::to_string(before) + " of " + std::to_string(capacity_.value) +
+                  " are in use";
   } else {
     const CurrentDevice current(functions_, number_);
     void* address = nullptr;
@@ -151,9 +155,12 @@ DeviceResult Device::make_streams() {
 
 DeviceResult Device::copy(const DeviceCopy& copy) noexcept {
   if (is_lost()) return lost_result();
-  if (!attached_) return {DeviceStatus::failed, "HIP device " + std::to_string(number_) + ": no thread is attached to it"};
+  if (!attached_)
+    return {DeviceStatus::failed, "HIP device " + std::to_string(number_) + ": no thread is attached to it"};
   const bool from_host = copy.from.device == CopyEnd::kHost, to_host = copy.to.device == CopyEnd::kHost;
-  const Direction direction = from_host ? Direction::to_device : to_host ? Direction::to_host : Direction::between_devices;
+  const Direction direction = from_host ? Direction::to_device
+                              : to_host ? Direction::to_host
+                                        : Direction::between_devices;
   try {
     const CurrentDevice current(functions_, number_);
     bool staged = false;
@@ -198,7 +205,8 @@ DeviceResult Device::start(unsigned stream, const DeviceLaunch& launch) {
 
   // A body that failed halfway may have enqueued something: it ends when that has.
   error = marks_.end(running.mark);
-  if (running.result.ok() && error != hipSuccess) running.result = result_of(functions_, error, "hipEventRecord after a task", number_);
+  if (running.result.ok() && error != hipSuccess)
+    running.result = result_of(functions_, error, "hipEventRecord after a task", number_);
   const bool lost = running.result.status == DeviceStatus::lost;
   if (lost) lose(running.result);  // poll() tells, of this task too: its body has run
   running_[stream].push_back(std::move(running));
@@ -266,7 +274,8 @@ bool Device::has_news() noexcept {
 }
 
 void Device::wait(Seconds limit) noexcept {
-  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::clamp(limit.value, 0.0, 1e6)));
+  const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                      std::chrono::duration<double>(std::clamp(limit.value, 0.0, 1e6)));
   auto sleep = kShortSleep;
   std::unique_lock lock(mutex_);
   for (;;) {

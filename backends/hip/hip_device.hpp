@@ -67,7 +67,7 @@ class Device {
 
   std::atomic<std::uint64_t> used_{0};
   std::atomic<bool> lost_{false};
-  mutable std::mutex mutex_;            // of the three below
+  mutable std::mutex mutex_;  // of the three below
   std::condition_variable woken_or_lost_;
   bool woken_ = false;
   DeviceResult why_lost_;
@@ -78,8 +78,8 @@ class Device {
   std::vector<hipStream_t> streams_;
   std::vector<std::deque<Running>> running_;  // by stream
   std::array<hipStream_t, 3> copy_streams_{};
-  std::array<CopyLane, 3> lanes_;             // by Direction
-  std::vector<DeviceCompletion> early_;       // ended while something else was asked
+  std::array<CopyLane, 3> lanes_;        // by Direction
+  std::vector<DeviceCompletion> early_;  // ended while something else was asked
 };
 
 }  // namespace mitra::hip

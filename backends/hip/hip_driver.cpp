@@ -1,12 +1,11 @@
 // The driver of AMD GPUs: finds them, describes them, and hands each call to its device.
 // Flow: engine -> [hip driver] -> hip devices. Thread-safety: as DeviceDriver says.
-#include <mitra/hip_driver.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <fstream>
 
 #include <mitra/error.hpp>
+#include <mitra/hip_driver.hpp>
 
 #include "hip_device.hpp"
 
@@ -22,7 +21,8 @@ void check(const HipOptions& o) {
   if (o.pipeline == 0 || o.pipeline > 1024) refuse("pipeline=", o.pipeline, "; 1 to 1024 are possible");
   if (o.staging < Bytes(64)) refuse("staging=", o.staging.value, " bytes; 64 or more are expected");
   if (o.piece < Bytes(64)) refuse("piece=", o.piece.value, " bytes; 64 or more are expected");
-  if (!(o.patience >= Seconds(0.0) && std::isfinite(o.patience.value))) refuse("patience=", o.patience.value, " s; zero or more is expected");
+  if (!(o.patience >= Seconds(0.0) && std::isfinite(o.patience.value)))
+    refuse("patience=", o.patience.value, " s; zero or more is expected");
 }
 
 /// "gfx90a:sramecc+:xnack-" is a gfx90a: the rest says how it is set up.
@@ -49,18 +49,21 @@ class HipDriver final : public DeviceDriver {
     const hipError_t error = functions_->hipGetDeviceCount(&count);
     if (error != hipSuccess || count <= 0) {
       const char* name = error == hipSuccess ? nullptr : functions_->hipGetErrorName(error);
-      remark_ = std::string("HIP: no GPU is used, hipGetDeviceCount finds none") + (name != nullptr ? std::string(" (") + name + ")" : "");
+      remark_ = std::string("HIP: no GPU is used, hipGetDeviceCount finds none") +
+                (name != nullptr ? std::string(" (") + name + ")" : "");
       return;
     }
     for (int d = 0; d < count; ++d) describe(d);
     join();
     for (std::size_t d = 0; d < descriptions_.size(); ++d)
-      devices_.push_back(std::make_unique<hip::Device>(*functions_, numbers_[d], descriptions_[d].capacity, options_, pinned_));
+      devices_.push_back(
+          std::make_unique<hip::Device>(*functions_, numbers_[d], descriptions_[d].capacity, options_, pinned_));
   }
 
   ~HipDriver() override {
     devices_.clear();
-    if (functions_ != nullptr) pinned_.clear([&](std::byte* memory) { static_cast<void>(functions_->hipHostFree(memory)); });
+    if (functions_ != nullptr)
+      pinned_.clear([&](std::byte* memory) { static_cast<void>(functions_->hipHostFree(memory)); });
   }
 
   std::string_view name() const override { return "hip"; }
@@ -69,13 +72,18 @@ class HipDriver final : public DeviceDriver {
   std::string_view remark() const override { return remark_; }
   bool joined(unsigned from, unsigned to) const override { return from == to || joined_[from * numbers_.size() + to]; }
 
-  DeviceResult allocate(unsigned device, Bytes size, std::byte*& memory) noexcept override { return devices_[device]->allocate(size, memory); }
-  void release(unsigned device, std::byte* memory, Bytes size) noexcept override { devices_[device]->release(memory, size); }
+  DeviceResult allocate(unsigned device, Bytes size, std::byte*& memory) noexcept override {
+    return devices_[device]->allocate(size, memory);
+  }
+  void release(unsigned device, std::byte* memory, Bytes size) noexcept override {
+    devices_[device]->release(memory, size);
+  }
 
   std::byte* allocate_host(Bytes size) noexcept override {
     void* memory = nullptr;
     const std::size_t bytes = std::max<std::uint64_t>(1, size.value);
-    if (devices_.empty() || functions_->hipHostMalloc(&memory, bytes, hipHostMallocPortable) != hipSuccess) return nullptr;
+    if (devices_.empty() || functions_->hipHostMalloc(&memory, bytes, hipHostMallocPortable) != hipSuccess)
+      return nullptr;
     try {
       pinned_.add(static_cast<std::byte*>(memory), bytes);
     } catch (const std::bad_alloc&) {
@@ -94,7 +102,8 @@ class HipDriver final : public DeviceDriver {
     DeviceCopy native = copy;
     if (copy.from.device != CopyEnd::kHost && copy.to.device != CopyEnd::kHost &&
         !joined(static_cast<unsigned>(copy.from.device), static_cast<unsigned>(copy.to.device)))
-      return {DeviceStatus::failed, "HIP: devices " + std::to_string(copy.from.device) + " and " + std::to_string(copy.to.device) +
+      return {DeviceStatus::failed, "HIP: devices " + std::to_string(copy.from.device) + " and " +
+                                        std::to_string(copy.to.device) +
                                         " cannot reach each other's memory; copy through the host's"};
     for (CopyEnd* end : {&native.from, &native.to})
       if (end->device != CopyEnd::kHost) end->device = numbers_[static_cast<std::size_t>(end->device)];
@@ -103,7 +112,9 @@ class HipDriver final : public DeviceDriver {
   DeviceResult launch(unsigned device, unsigned stream, const DeviceLaunch& launch) noexcept override {
     return devices_[device]->launch(stream, launch);
   }
-  void poll(unsigned device, std::vector<DeviceCompletion>& completions) noexcept override { devices_[device]->poll(completions); }
+  void poll(unsigned device, std::vector<DeviceCompletion>& completions) noexcept override {
+    devices_[device]->poll(completions);
+  }
   void wait(unsigned device, Seconds limit) noexcept override { devices_[device]->wait(limit); }
   void wake(unsigned device) noexcept override { devices_[device]->wake(); }
 
@@ -114,7 +125,8 @@ class HipDriver final : public DeviceDriver {
 
   void describe(int number) {
     const CurrentDevice current(*functions_, number);
-    if (current.error() != hipSuccess) return leave_out(number, result_of(*functions_, current.error(), "hipSetDevice", number));
+    if (current.error() != hipSuccess)
+      return leave_out(number, result_of(*functions_, current.error(), "hipSetDevice", number));
     hipDeviceProp_t properties{};
     if (const hipError_t error = functions_->hipGetDeviceProperties(&properties, number); error != hipSuccess)
       return leave_out(number, result_of(*functions_, error, "hipGetDeviceProperties", number));
@@ -149,7 +161,8 @@ class HipDriver final : public DeviceDriver {
       const CurrentDevice current(*functions_, numbers_[i]);
       for (std::size_t j = 0; j < n; ++j) {
         int can = 0;
-        if (i == j || functions_->hipDeviceCanAccessPeer(&can, numbers_[i], numbers_[j]) != hipSuccess || can == 0) continue;
+        if (i == j || functions_->hipDeviceCanAccessPeer(&can, numbers_[i], numbers_[j]) != hipSuccess || can == 0)
+          continue;
         const hipError_t error = functions_->hipDeviceEnablePeerAccess(numbers_[j], 0);
         reaches[i * n + j] = error == hipSuccess || error == hipErrorPeerAccessAlreadyEnabled;
       }

@@ -11,7 +11,8 @@ hipFunction_t KernelModule::find(Kernel kernel, hipError_t& error, std::string& 
   if (function != nullptr) return function;
   if (functions_.kernels.empty()) {
     error = hipErrorNoBinaryForGpu;
-    why = std::string(kernel_name(kernel)) + ": Mitra was built without a compiler for kernels; install hipcc and build again";
+    why = std::string(kernel_name(kernel)) +
+          ": Mitra was built without a compiler for kernels; install hipcc and build again";
     return nullptr;
   }
   if (module_ == nullptr) {
@@ -20,7 +21,9 @@ hipFunction_t KernelModule::find(Kernel kernel, hipError_t& error, std::string& 
       module_ = nullptr;
       why = result_of(functions_, error, "hipModuleLoadData", device_).text;
       if (error == hipErrorNoBinaryForGpu)
-        why += "; Mitra's kernels were compiled for other GPUs: build again, with this one's architecture in MITRA_HIP_TARGETS";
+        why +=
+            "; Mitra's kernels were compiled for other GPUs: build again, with this one's architecture in "
+            "MITRA_HIP_TARGETS";
       return nullptr;
     }
   }

@@ -13,7 +13,8 @@ enum class Kernel : std::uint8_t { MITRA_HIP_KERNELS(MITRA_HIP_NUMBER) };
 
 constexpr const char* kernel_name(Kernel kernel) {
 #define MITRA_HIP_NAME(number, function, T, threads) \
-  case Kernel::number: return "mitra_" #number;
+  case Kernel::number:                               \
+    return "mitra_" #number;
   switch (kernel) { MITRA_HIP_KERNELS(MITRA_HIP_NAME) }
 #undef MITRA_HIP_NAME
   return "";

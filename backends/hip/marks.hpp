@@ -51,7 +51,8 @@ class Marks {
 
   Progress look(Mark& mark) noexcept {
     if (mark.lost) return Progress::lost;
-    const hipError_t answer = mark.by_stream ? functions_.hipStreamQuery(mark.stream) : functions_.hipEventQuery(mark.stop);
+    const hipError_t answer =
+        mark.by_stream ? functions_.hipStreamQuery(mark.stream) : functions_.hipEventQuery(mark.stop);
     if (answer == hipSuccess) return Progress::over;
     if (answer == hipErrorNotReady) return Progress::running;
     mark.error = answer;
@@ -64,7 +65,8 @@ class Marks {
   /// @pre look() said `over`. @returns 0 where HIP cannot tell.
   Seconds duration(const Mark& mark) const noexcept {
     float milliseconds = 0.0F;
-    if (mark.by_stream || functions_.hipEventElapsedTime(&milliseconds, mark.start, mark.stop) != hipSuccess) return Seconds(0.0);
+    if (mark.by_stream || functions_.hipEventElapsedTime(&milliseconds, mark.start, mark.stop) != hipSuccess)
+      return Seconds(0.0);
     return Seconds(milliseconds > 0.0F ? static_cast<double>(milliseconds) * 1e-3 : 0.0);
   }
 

@@ -8,25 +8,40 @@ namespace mitra::hip {
 namespace {
 
 [[noreturn]] void absent(const char* what) {
-  throw MisuseError(detail::message("mitra::hip::", what, " is called, and Mitra was built without HIP; build with MITRA_HIP=ON"));
+  throw MisuseError(
+      detail::message("mitra::hip::", what, " is called, and Mitra was built without HIP; build with MITRA_HIP=ON"));
 }
 
 }  // namespace
 
 template <class T>
-void axpy(HipStream, SameAs<T>, View<const SameAs<T>>, View<T>) { absent("axpy"); }
+void axpy(HipStream, SameAs<T>, View<const SameAs<T>>, View<T>) {
+  absent("axpy");
+}
 template <class T>
-void gemm(HipStream, Op, Op, SameAs<T>, Tile<const SameAs<T>>, Tile<const SameAs<T>>, SameAs<T>, Tile<T>) { absent("gemm"); }
+void gemm(HipStream, Op, Op, SameAs<T>, Tile<const SameAs<T>>, Tile<const SameAs<T>>, SameAs<T>, Tile<T>) {
+  absent("gemm");
+}
 template <class T>
-void syrk(HipStream, SameAs<T>, Tile<const SameAs<T>>, SameAs<T>, Tile<T>) { absent("syrk"); }
+void syrk(HipStream, SameAs<T>, Tile<const SameAs<T>>, SameAs<T>, Tile<T>) {
+  absent("syrk");
+}
 template <class T>
-void trsm(HipStream, Tile<const SameAs<T>>, Tile<T>) { absent("trsm"); }
+void trsm(HipStream, Tile<const SameAs<T>>, Tile<T>) {
+  absent("trsm");
+}
 template <class T>
-void potrf(HipStream, Tile<T>) { absent("potrf"); }
+void potrf(HipStream, Tile<T>) {
+  absent("potrf");
+}
 template <class T>
-void stencil3(HipStream, SameAs<T>, SameAs<T>, View<const SameAs<T>>, View<T>) { absent("stencil3"); }
+void stencil3(HipStream, SameAs<T>, SameAs<T>, View<const SameAs<T>>, View<T>) {
+  absent("stencil3");
+}
 template <class T>
-void stencil5(HipStream, SameAs<T>, SameAs<T>, Tile<const SameAs<T>>, Tile<T>) { absent("stencil5"); }
+void stencil5(HipStream, SameAs<T>, SameAs<T>, Tile<const SameAs<T>>, Tile<T>) {
+  absent("stencil5");
+}
 
 #define MITRA_INSTANTIATE(T)                                                             \
   template void axpy<T>(HipStream, T, View<const T>, View<T>);                           \

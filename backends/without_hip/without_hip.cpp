@@ -12,7 +12,8 @@ class NoDriver final : public DeviceDriver {
   WorkerKind implementation() const override { return WorkerKind::hip; }
   std::span<const DeviceDescription> devices() const override { return {}; }
   std::string_view remark() const override {
-    return "HIP: no GPU is used, Mitra was built without the headers of HIP; install them (libamdhip64-dev, hip-dev) and build again";
+    return "HIP: no GPU is used, Mitra was built without the headers of HIP; install them (libamdhip64-dev, hip-dev) "
+           "and build again";
   }
   bool joined(unsigned, unsigned) const override { return false; }
   DeviceResult allocate(unsigned, Bytes, std::byte*&) noexcept override { return none(); }

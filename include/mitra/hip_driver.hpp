@@ -22,7 +22,8 @@ struct HipOptions {
   Bytes staging{2U << 20};  ///< A pinned chunk, through which pageable host memory is copied; four each direction.
   Bytes piece{16U << 20};   ///< Longer copies are cut into pieces, so that an urgent one need not wait for their end.
   Seconds patience{10.0};   ///< How long the destructor waits for work under way. What takes longer is left to HIP.
-  std::string library;      ///< The file of the library. Empty: libamdhip64.so, .so.7, .so.6, .so.5, whichever is found first.
+  std::string
+      library;  ///< The file of the library. Empty: libamdhip64.so, .so.7, .so.6, .so.5, whichever is found first.
   std::string sysfs = "/sys";  ///< Where NUMA domains of PCI devices are read.
   /// In place of the functions of the library. For test doubles.
   std::shared_ptr<const hip::Functions> functions;

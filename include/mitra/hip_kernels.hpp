@@ -11,7 +11,9 @@ namespace mitra::hip {
 
 enum class Op : bool { none, transposed };
 template <class T>
-struct Same { using type = T; };
+struct Same {
+  using type = T;
+};
 template <class T>
 using SameAs = typename Same<T>::type;  ///< Of the tile's type: what is given converts to it.
 
@@ -21,7 +23,8 @@ void axpy(HipStream stream, SameAs<T> alpha, View<const SameAs<T>> x, View<T> y)
 
 /// C = alpha op(A) op(B) + beta C; beta = 0: what C holds is not read.
 template <class T>
-void gemm(HipStream stream, Op op_a, Op op_b, SameAs<T> alpha, Tile<const SameAs<T>> a, Tile<const SameAs<T>> b, SameAs<T> beta, Tile<T> c);
+void gemm(HipStream stream, Op op_a, Op op_b, SameAs<T> alpha, Tile<const SameAs<T>> a, Tile<const SameAs<T>> b,
+          SameAs<T> beta, Tile<T> c);
 
 /// C -= A B^T: the update of a Cholesky factorisation.
 template <class T>

@@ -1,15 +1,11 @@
-// What every driver of devices promises: memory, copies, launches, waking, what is lost. One test a promise, for all drivers.
-#include "device_drivers.hpp"
-
+// What every driver of devices promises: memory, copies, launches, waking. One test a promise, for all drivers.
 #include <array>
 #include <atomic>
 #include <numeric>
 #include <set>
 #include <thread>
 
-#include "support/catch.hpp"
-#include "support/gate.hpp"
-#include "support/random.hpp"
+#include "device_desk.hpp"
 
 using namespace mitra;
 using namespace mitra::conformance;
@@ -18,96 +14,6 @@ std::vector<DriverFactory>& conformance::device_driver_factories() {
   static std::vector<DriverFactory> all;
   return all;
 }
-
-namespace {
-
-using Clock = std::chrono::steady_clock;
-
-/// A device with the thread that calls: starts work, and waits for what has ended.
-class Desk {
- public:
-  Desk(DeviceRig& rig, unsigned device) : rig_(rig), driver_(*rig.driver), device_(device) { CHECK(driver_.attach(device).ok()); }
-
-  std::byte* allocate(std::size_t size) {
-    std::byte* memory = nullptr;
-    const DeviceResult result = driver_.allocate(device_, Bytes(size), memory);
-    INFO(result.text);
-    REQUIRE(result.ok());
-    return memory;
-  }
-  std::uint64_t copy(CopyEnd from, CopyEnd to, std::size_t width, std::size_t columns, bool urgent = false) {
-    const DeviceResult result = driver_.copy(device_, {from, to, width, columns, urgent, ++token_});
-    INFO(result.text);
-    REQUIRE(result.ok());
-    return token_;
-  }
-  std::uint64_t launch(unsigned stream, double* x, std::size_t count) {
-    bodies_.push_back(std::make_unique<Body>(Body{rig_.twice, x, count}));
-    const DeviceLaunch launch{[](void* argument, void* native) noexcept {
-                                const Body& body = *static_cast<const Body*>(argument);
-                                body.twice(native, body.x, body.count);
-                              },
-                              bodies_.back().get(), ++token_};
-    const DeviceResult result = driver_.launch(device_, stream, launch);
-    INFO(result.text);
-    REQUIRE(result.ok());
-    return token_;
-  }
-  /// Until `count` more have ended, or patience has.
-  std::vector<DeviceCompletion> ended(std::size_t count) {
-    std::vector<DeviceCompletion> all;
-    const auto end = Clock::now() + test::kPatience;
-    while (all.size() < count && Clock::now() < end) {
-      driver_.poll(device_, all);
-      if (all.size() < count) driver_.wait(device_, Seconds(0.1));
-    }
-    REQUIRE(all.size() == count);
-    return all;
-  }
-  void finish(std::size_t count) {
-    for (const DeviceCompletion& completion : ended(count)) {
-      INFO(completion.result.text);
-      CHECK(completion.result.ok());
-      CHECK(completion.duration >= Seconds(0.0));
-    }
-  }
-  CopyEnd here(std::byte* address, std::size_t pitch) const { return {static_cast<int>(device_), address, pitch}; }
-
- private:
-  struct Body {
-    void (*twice)(void*, double*, std::size_t) noexcept;
-    double* x;
-    std::size_t count;
-  };
-  DeviceRig& rig_;
-  DeviceDriver& driver_;
-  const unsigned device_;
-  std::uint64_t token_ = 0;
-  std::vector<std::unique_ptr<Body>> bodies_;
-};
-
-CopyEnd host(void* address, std::size_t pitch) { return {CopyEnd::kHost, static_cast<std::byte*>(address), pitch}; }
-
-std::vector<std::byte> random_bytes(std::size_t size, std::uint64_t seed) {
-  test::Random random(seed);
-  std::vector<std::byte> bytes(size);
-  for (std::byte& b : bytes) b = static_cast<std::byte>(random.next());
-  return bytes;
-}
-
-/// Runs a test for each driver.
-template <class F>
-void with_each_driver(const WantedDevices& wanted, F&& f) {
-  REQUIRE(!device_driver_factories().empty());
-  for (const DriverFactory& factory : device_driver_factories()) {
-    INFO("driver " << factory.name);
-    DeviceRig rig = factory.make(wanted);
-    f(rig);
-    rig.driver.reset();
-  }
-}
-
-}  // namespace
 
 TEST_CASE("device drivers: what they say of their devices stays") {
   with_each_driver({}, [](DeviceRig& rig) {
@@ -142,7 +48,8 @@ TEST_CASE("device drivers: memory is aligned, apart, and ends") {
     CHECK(result.status == DeviceStatus::out_of_memory);
     CHECK(!result.text.empty());
     CHECK(none == nullptr);
-    for (const auto& [address, size] : taken) rig.driver->release(0, reinterpret_cast<std::byte*>(address), Bytes(size));
+    for (const auto& [address, size] : taken)
+      rig.driver->release(0, reinterpret_cast<std::byte*>(address), Bytes(size));
     // What was released can be had again, as often as one likes.
     for (int i = 0; i < 20; ++i) {
       std::byte* memory = desk.allocate(12U << 20);
@@ -205,9 +112,11 @@ TEST_CASE("device drivers: columns are copied with their pitches, and gaps stay"
     struct Shape {
       std::size_t width, columns, pitch, there;
     };
-    for (const Shape s : {Shape{8, 3, 16, 8}, Shape{100, 57, 100, 256}, Shape{1000, 90, 1024, 1000}, Shape{300'000, 3, 300'100, 300'032}, Shape{5, 0, 8, 8}})
+    for (const Shape s : {Shape{8, 3, 16, 8}, Shape{100, 57, 100, 256}, Shape{1000, 90, 1024, 1000},
+                          Shape{300'000, 3, 300'100, 300'032}, Shape{5, 0, 8, 8}})
       for (const bool pinned : {false, true}) {
-        const std::size_t size = std::max<std::size_t>(1, s.columns * s.pitch), size_there = std::max<std::size_t>(1, s.columns * s.there);
+        const std::size_t size = std::max<std::size_t>(1, s.columns * s.pitch),
+                          size_there = std::max<std::size_t>(1, s.columns * s.there);
         const std::vector<std::byte> data = random_bytes(size, size);
         std::vector<std::byte> pageable(2 * size);
         std::byte* const from = pinned ? rig.driver->allocate_host(Bytes(2 * size)) : pageable.data();
@@ -302,9 +211,16 @@ TEST_CASE("device drivers: everything that was started ends once") {
         for (std::size_t i = 0; i < kBuffers; ++i) {
           const std::size_t size = 1 + random.below(kSize);
           switch (random.below(3)) {
-            case 0: now.insert(desk.copy(host(here[i].data(), size), desk.here(there[i], size), size, 1, random.chance(0.3))); break;
-            case 1: now.insert(desk.copy(desk.here(there[i], size), host(here[i].data(), size), size, 1, random.chance(0.3))); break;
-            default: now.insert(desk.launch(static_cast<unsigned>(random.below(2)), reinterpret_cast<double*>(there[i]), size / 8)); break;
+            case 0:
+              now.insert(desk.copy(host(here[i].data(), size), desk.here(there[i], size), size, 1, random.chance(0.3)));
+              break;
+            case 1:
+              now.insert(desk.copy(desk.here(there[i], size), host(here[i].data(), size), size, 1, random.chance(0.3)));
+              break;
+            default:
+              now.insert(
+                  desk.launch(static_cast<unsigned>(random.below(2)), reinterpret_cast<double*>(there[i]), size / 8));
+              break;
           }
         }
         for (const DeviceCompletion& c : desk.ended(now.size())) {
@@ -392,87 +308,4 @@ TEST_CASE("device drivers: each device has its thread, at the same time") {
     CHECK(wrong[0] == 0);
     CHECK(wrong[1] == 0);
   });
-}
-
-TEST_CASE("device drivers: a lost device ends what was under way, says so for ever, and leaves the others alone") {
-  WantedDevices wanted;
-  wanted.loses_device_0 = true;
-  with_each_driver(wanted, [](DeviceRig& rig) {
-    DeviceDriver& driver = *rig.driver;
-    Desk other(rig, 1);
-    constexpr std::size_t kSize = 80'000;
-    std::vector<std::byte> data = random_bytes(kSize, 4), back(kSize);
-    std::byte* memory = nullptr;
-    CHECK(driver.attach(0).ok());
-    REQUIRE(driver.allocate(0, Bytes(kSize), memory).ok());
-    const CopyEnd there{0, memory, kSize};
-    struct Body {
-      decltype(rig.twice) twice;
-      double* x;
-    } body{rig.twice, reinterpret_cast<double*>(memory)};
-    const auto run = [](void* argument, void* stream) noexcept {
-      const Body& b = *static_cast<const Body*>(argument);
-      b.twice(stream, b.x, kSize / 8);
-    };
-    std::set<std::uint64_t> started;
-    std::vector<DeviceCompletion> completions;
-    bool lost = false;
-    const auto patience = Clock::now() + test::kPatience;
-    for (std::uint64_t i = 1; (!lost || completions.size() < started.size()) && Clock::now() < patience; ++i) {
-      if (!lost) {
-        const DeviceResult result = i % 2 == 0 ? driver.copy(0, {host(data.data(), kSize), there, kSize, 1, false, i})
-                                               : driver.launch(0, 0, {run, &body, i});
-        lost |= result.status == DeviceStatus::lost;
-        if (result.ok()) started.insert(i);
-      }
-      driver.poll(0, completions);
-      for (const DeviceCompletion& c : completions) lost |= c.result.status == DeviceStatus::lost;
-      if (lost) continue;
-      driver.wait(0, Seconds(0.001));
-    }
-    REQUIRE(lost);
-    std::set<std::uint64_t> ended;
-    for (const DeviceCompletion& c : completions) {
-      CHECK(ended.insert(c.token).second);
-      if (!c.result.ok()) CHECK(!c.result.text.empty());
-    }
-    CHECK(ended == started);
-
-    for (int i = 0; i < 3; ++i) {
-      std::byte* none = nullptr;
-      CHECK(driver.allocate(0, Bytes(100), none).status == DeviceStatus::lost);
-      CHECK(driver.copy(0, {host(data.data(), kSize), there, kSize, 1, false, 900}).status == DeviceStatus::lost);
-      CHECK(driver.launch(0, 0, {run, &body, 901}).status == DeviceStatus::lost);
-      completions.clear();
-      driver.poll(0, completions);
-      CHECK(completions.empty());
-      driver.wait(0, Seconds(0.001));
-    }
-    driver.release(0, memory, Bytes(kSize));
-
-    std::byte* const elsewhere = other.allocate(kSize);
-    other.copy(host(data.data(), kSize), other.here(elsewhere, kSize), kSize, 1);
-    other.finish(1);
-    other.copy(other.here(elsewhere, kSize), host(back.data(), kSize), kSize, 1);
-    other.finish(1);
-    CHECK(data == back);
-    driver.release(1, elsewhere, Bytes(kSize));
-  });
-}
-
-TEST_CASE("device drivers: a driver may go while work is under way") {
-  for (const std::uint64_t seed : test::seeds(5)) {
-    WantedDevices wanted;
-    wanted.seed = seed;
-    std::vector<std::byte> data(100'000);
-    with_each_driver(wanted, [&](DeviceRig& rig) {
-      Desk desk(rig, 0);
-      std::byte* const there = desk.allocate(data.size());
-      for (int i = 0; i < 10; ++i) {
-        desk.copy(host(data.data(), data.size()), desk.here(there, data.size()), data.size(), 1);
-        desk.launch(static_cast<unsigned>(i % 2), reinterpret_cast<double*>(there), data.size() / 8);
-      }
-      rig.driver.reset();  // with it, the memory
-    });
-  }
 }

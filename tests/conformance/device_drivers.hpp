@@ -8,9 +8,10 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mitra/device_driver.hpp>
 #include <string>
 #include <vector>
+
+#include <mitra/device_driver.hpp>
 
 namespace mitra::conformance {
 
@@ -18,9 +19,9 @@ namespace mitra::conformance {
 struct WantedDevices {
   unsigned devices = 2;
   unsigned streams = 2;
-  Bytes memory{16U << 20};        ///< Of each; about.
-  std::uint64_t seed = 1;         ///< Of whatever order is free.
-  bool loses_device_0 = false;    ///< After a few calls: at its tenth at the latest.
+  Bytes memory{16U << 20};      ///< Of each; about.
+  std::uint64_t seed = 1;       ///< Of whatever order is free.
+  bool loses_device_0 = false;  ///< After a few calls: at its tenth at the latest.
 };
 
 struct DeviceRig {

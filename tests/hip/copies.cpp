@@ -94,9 +94,12 @@ TEST_CASE("hip: few pieces are in the stream at a time, and an urgent copy is th
   const auto calls = rig.hip.calls("hipMemcpyAsync");
   rig.hip.pause();
   for (std::uint64_t i = 0; i < 20; ++i)
-    CHECK(rig.driver->copy(0, {host(pinned, kSize), {0, reinterpret_cast<std::byte*>(there), kSize}, kSize, 1, false, i}).ok());
+    CHECK(
+        rig.driver->copy(0, {host(pinned, kSize), {0, reinterpret_cast<std::byte*>(there), kSize}, kSize, 1, false, i})
+            .ok());
   CHECK(rig.hip.calls("hipMemcpyAsync") == calls + 2);
-  CHECK(rig.driver->copy(0, {host(pinned, 1000), {0, reinterpret_cast<std::byte*>(other), 1000}, 1000, 1, true, 100}).ok());
+  CHECK(rig.driver->copy(0, {host(pinned, 1000), {0, reinterpret_cast<std::byte*>(other), 1000}, 1000, 1, true, 100})
+            .ok());
   rig.hip.resume();
   const auto completions = rig.ended(21);
   CHECK(completions.front().token == 100);
@@ -114,7 +117,8 @@ TEST_CASE("hip: many short copies are in the stream together") {
   const auto calls = rig.hip.calls("hipMemcpyAsync");
   rig.hip.pause();
   for (std::uint64_t i = 0; i < 100; ++i)
-    CHECK(rig.driver->copy(0, {host(pinned, 100), {0, reinterpret_cast<std::byte*>(there), 100}, 100, 1, false, i}).ok());
+    CHECK(
+        rig.driver->copy(0, {host(pinned, 100), {0, reinterpret_cast<std::byte*>(there), 100}, 100, 1, false, i}).ok());
   CHECK(rig.hip.calls("hipMemcpyAsync") == calls + 8);
   rig.hip.resume();
   for (const DeviceCompletion& c : rig.ended(100)) CHECK(c.result.ok());
@@ -131,9 +135,15 @@ TEST_CASE("hip: both directions, peers and kernels have streams of their own") {
   double* const z = rig.upload(std::vector<double>(100, 1.0), 1);
   CHECK(rig.driver->attach(0).ok());
   rig.download(x, 100);
-  CHECK(rig.driver->copy(0, {{1, reinterpret_cast<std::byte*>(z), 800}, {0, reinterpret_cast<std::byte*>(y), 800}, 800, 1, false, 1}).ok());
+  CHECK(
+      rig.driver
+          ->copy(
+              0,
+              {{1, reinterpret_cast<std::byte*>(z), 800}, {0, reinterpret_cast<std::byte*>(y), 800}, 800, 1, false, 1})
+          .ok());
   CHECK(rig.ended(1)[0].result.ok());
-  CHECK(rig.run([&](HipStream s) { hip::axpy<double>(s, 1.0, View<const double>(x, 100), View<double>(y, 100)); }).ok());
+  CHECK(
+      rig.run([&](HipStream s) { hip::axpy<double>(s, 1.0, View<const double>(x, 100), View<double>(y, 100)); }).ok());
   std::set<const void*> streams;
   for (const auto& executed : rig.hip.executed())
     if (executed.device == 0) streams.insert(executed.stream);
@@ -156,11 +166,13 @@ TEST_CASE("hip: a copy and a launch say how long they took") {
   struct Body {
     double* x;
   } body{x};
-  CHECK(rig.driver->launch(0, 3, {[](void* a, void* stream) noexcept {
-                                    double* const p = static_cast<Body*>(a)->x;
-                                    hip::axpy<double>({stream}, 1.0, View<const double>(p, 10), View<double>(p, 10));
-                                  },
-                                  &body, 2})
+  CHECK(rig.driver
+            ->launch(0, 3,
+                     {[](void* a, void* stream) noexcept {
+                        double* const p = static_cast<Body*>(a)->x;
+                        hip::axpy<double>({stream}, 1.0, View<const double>(p, 10), View<double>(p, 10));
+                      },
+                      &body, 2})
             .ok());
   const DeviceCompletion launched = rig.ended(1)[0];
   CHECK(launched.token == 2);

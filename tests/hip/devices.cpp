@@ -1,8 +1,10 @@
 // What the HIP driver finds, and what it says where it finds nothing.
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
+
 #include <mitra/error.hpp>
-#include <unistd.h>
 
 #include "rig.hpp"
 
@@ -48,7 +50,9 @@ TEST_CASE("hip: a limit of memory holds, and the free memory does") {
 TEST_CASE("hip: compute partitions of one GPU share a power cap") {
   HipDoubleOptions hardware;
   hardware.devices = 4;
-  hardware.bus_id = [](int device) { return device < 2 ? std::string("0000:C1:00.0") : "0000:C2:00." + std::to_string(device); };
+  hardware.bus_id = [](int device) {
+    return device < 2 ? std::string("0000:C1:00.0") : "0000:C2:00." + std::to_string(device);
+  };
   HipRig rig(hardware);
   const auto devices = rig.driver->devices();
   CHECK(devices[0].power_domain == devices[1].power_domain);
@@ -114,13 +118,21 @@ TEST_CASE("hip: a device that cannot be used is left out, and the others keep th
   HipRig rig(hardware);
   REQUIRE(rig.driver->devices().size() == 2);
   CHECK(rig.driver->devices()[1].name == "Double of a GPU (2)");
-  CHECK_THAT(std::string(rig.driver->remark()), contains("device 1 is not used: hipMemGetInfo on device 1: hipErrorECCNotCorrectable"));
+  CHECK_THAT(std::string(rig.driver->remark()),
+             contains("device 1 is not used: hipMemGetInfo on device 1: hipErrorECCNotCorrectable"));
   REQUIRE(rig.driver->joined(0, 1));
   CHECK(rig.driver->attach(0).ok());
   CHECK(rig.driver->attach(1).ok());
   const double* const there = rig.upload(std::vector<double>(1000, 2.5), 0);
   double* const other = rig.upload(std::vector<double>(1000), 1);
-  CHECK(rig.driver->copy(1, {{0, reinterpret_cast<std::byte*>(const_cast<double*>(there)), 8000}, {1, reinterpret_cast<std::byte*>(other), 8000}, 8000, 1, false, 1}).ok());
+  CHECK(rig.driver
+            ->copy(1, {{0, reinterpret_cast<std::byte*>(const_cast<double*>(there)), 8000},
+                       {1, reinterpret_cast<std::byte*>(other), 8000},
+                       8000,
+                       1,
+                       false,
+                       1})
+            .ok());
   CHECK(rig.ended(1, 1)[0].result.ok());
   CHECK(rig.download(other, 1000, 1) == std::vector<double>(1000, 2.5));
   rig.end_cleanly();
@@ -129,7 +141,9 @@ TEST_CASE("hip: a device that cannot be used is left out, and the others keep th
 TEST_CASE("hip: devices that do not reach each other are not joined") {
   HipDoubleOptions hardware;
   hardware.devices = 3;
-  hardware.peers = [](int a, int b) { return a + b == 1 || (a == 1 && b == 2); };  // 0 and 1; 1 sees 2, not the other way round
+  hardware.peers = [](int a, int b) {
+    return a + b == 1 || (a == 1 && b == 2);
+  };  // 0 and 1; 1 sees 2, not the other way round
   HipRig rig(hardware);
   CHECK(rig.driver->joined(0, 1));
   CHECK(rig.driver->joined(1, 0));

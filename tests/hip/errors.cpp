@@ -1,6 +1,7 @@
 // Errors of HIP: which fail one call, and which are the end of a device. Whatever happens, what was started ends once.
-#include <mitra/error.hpp>
 #include <set>
+
+#include <mitra/error.hpp>
 
 #include "rig.hpp"
 #include "support/random.hpp"
@@ -28,7 +29,8 @@ struct Doubling {
 
 /// A device with 1000 ones.
 struct Ready {
-  explicit Ready(HipDoubleOptions hardware = {}, HipOptions options = small_options()) : rig(std::move(hardware), std::move(options)) {
+  explicit Ready(HipDoubleOptions hardware = {}, HipOptions options = small_options())
+      : rig(std::move(hardware), std::move(options)) {
     REQUIRE(rig.driver->attach(0).ok());
     x = rig.upload(std::vector<double>(1000, 1.0));
     body = {x, 1000};
@@ -91,7 +93,8 @@ TEST_CASE("hip: a copy that HIP refuses fails, early or halfway") {
     std::vector<std::byte> data(60'000);
     double* const there = r.rig.upload(std::vector<double>(7500));
     r.rig.hip.add_fault({"hipMemcpyAsync", call, hipErrorInvalidValue});
-    const DeviceResult result = r.rig.driver->copy(0, {host(data.data(), 60'000), {0, reinterpret_cast<std::byte*>(there), 60'000}, 60'000, 1, false, 5});
+    const DeviceResult result = r.rig.driver->copy(
+        0, {host(data.data(), 60'000), {0, reinterpret_cast<std::byte*>(there), 60'000}, 60'000, 1, false, 5});
     CHECK(result.ok());
     const DeviceCompletion completion = r.rig.ended(1)[0];
     CHECK(completion.token == 5);
@@ -163,8 +166,11 @@ TEST_CASE("hip: a kernel that dies takes its device with it, and no other") {
   r.rig.hip.add_fault({"kernel", 2, hipErrorIllegalAddress, 0});
   std::set<std::uint64_t> tokens;
   for (std::uint64_t t = 10; t < 20; ++t) {
-    const DeviceResult result = t % 2 == 0 ? r.rig.driver->launch(0, 0, {&Doubling::run, &r.body, t})
-                                           : r.rig.driver->copy(0, {{0, reinterpret_cast<std::byte*>(r.x), 8000}, host(r.data.data(), 8000), 8000, 1, false, t});
+    const DeviceResult result =
+        t % 2 == 0
+            ? r.rig.driver->launch(0, 0, {&Doubling::run, &r.body, t})
+            : r.rig.driver->copy(
+                  0, {{0, reinterpret_cast<std::byte*>(r.x), 8000}, host(r.data.data(), 8000), 8000, 1, false, t});
     if (result.ok()) tokens.insert(t);
   }
   bool lost = false;
@@ -183,7 +189,8 @@ TEST_CASE("hip: a kernel that dies takes its device with it, and no other") {
   CHECK(r.rig.driver->allocate(0, Bytes(10), memory).status == DeviceStatus::lost);
   CHECK(r.rig.driver->attach(0).status == DeviceStatus::lost);
   CHECK(r.rig.download(y, 10, 1) == std::vector<double>(10, 3.0));
-  CHECK(r.rig.run([&](HipStream s) { hip::axpy<double>(s, 1.0, View<const double>(y, 10), View<double>(y, 10)); }, 1).ok());
+  CHECK(r.rig.run([&](HipStream s) { hip::axpy<double>(s, 1.0, View<const double>(y, 10), View<double>(y, 10)); }, 1)
+            .ok());
 }
 
 TEST_CASE("hip: a device that is lost while nothing is asked of it is lost at the next call") {

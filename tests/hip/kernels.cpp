@@ -1,6 +1,7 @@
 // The kernels, run as their twins through the driver, against plain loops; sizes that are no multiples of a tile.
 #include <cmath>
 #include <limits>
+
 #include <mitra/error.hpp>
 
 #include "backends/hip/kernels/list.hpp"
@@ -46,7 +47,8 @@ void plain_gemm(bool ta, bool tb, T alpha, Tile<const T> a, Tile<const T> b, T b
       double sum = 0.0;
       for (std::size_t k = 0; k < depth; ++k)
         sum += static_cast<double>(ta ? a(k, i) : a(i, k)) * static_cast<double>(tb ? b(j, k) : b(k, j));
-      c(i, j) = static_cast<T>(static_cast<double>(alpha) * sum + (beta == T(0) ? 0.0 : static_cast<double>(beta) * static_cast<double>(c(i, j))));
+      c(i, j) = static_cast<T>(static_cast<double>(alpha) * sum +
+                               (beta == T(0) ? 0.0 : static_cast<double>(beta) * static_cast<double>(c(i, j))));
     }
 }
 
@@ -77,7 +79,8 @@ struct Device {
 
 template <class T>
 void check_gemm(std::size_t m, std::size_t n, std::size_t k, bool ta, bool tb, T alpha, T beta) {
-  INFO(m << " x " << n << " x " << k << (ta ? " A^T" : "") << (tb ? " B^T" : "") << " alpha " << alpha << " beta " << beta);
+  INFO(m << " x " << n << " x " << k << (ta ? " A^T" : "") << (tb ? " B^T" : "") << " alpha " << alpha << " beta "
+         << beta);
   Device device;
   const std::size_t rows_a = ta ? k : m, cols_a = ta ? m : k, rows_b = tb ? n : k, cols_b = tb ? k : n;
   const std::size_t lda = rows_a + 3, ldb = rows_b, ldc = m + 1;
@@ -89,10 +92,11 @@ void check_gemm(std::size_t m, std::size_t n, std::size_t k, bool ta, bool tb, T
   T* const dc = device.rig.upload(c);
   using hip::Op;
   device.run([&](HipStream s) {
-    hip::gemm<T>(s, ta ? Op::transposed : Op::none, tb ? Op::transposed : Op::none, alpha, {da, rows_a, cols_a, lda}, {db, rows_b, cols_b, ldb}, beta,
-                 {dc, m, n, ldc});
+    hip::gemm<T>(s, ta ? Op::transposed : Op::none, tb ? Op::transposed : Op::none, alpha, {da, rows_a, cols_a, lda},
+                 {db, rows_b, cols_b, ldb}, beta, {dc, m, n, ldc});
   });
-  plain_gemm<T>(ta, tb, alpha, {a.data(), rows_a, cols_a, lda}, {b.data(), rows_b, cols_b, ldb}, beta, {c.data(), m, n, ldc});
+  plain_gemm<T>(ta, tb, alpha, {a.data(), rows_a, cols_a, lda}, {b.data(), rows_b, cols_b, ldb}, beta,
+                {c.data(), m, n, ldc});
   CHECK(difference(device.rig.download(dc, c.size()), c) < tolerance<T>());
 }
 
@@ -134,8 +138,10 @@ TEMPLATE_TEST_CASE("hip kernels: gemm without matrix cores", "", double, float) 
     auto c = random_numbers<T>(m * n, 3), expected = c;
     for (unsigned y = 0; y < 2; ++y)
       for (unsigned x = 0; x < 2; ++x)
-        gemm<T, false>(Block<kGemmThreads>(x, y, 2), m, n, k, T(-1), {a.data(), m, 0}, {b.data(), n, 1}, T(1), c.data(), m, lower);
-    plain_gemm<T>(false, true, T(-1), {a.data(), m, k, m}, {b.data(), n, k, n}, T(1), {expected.data(), m, n, m}, lower);
+        gemm<T, false>(Block<kGemmThreads>(x, y, 2), m, n, k, T(-1), {a.data(), m, 0}, {b.data(), n, 1}, T(1), c.data(),
+                       m, lower);
+    plain_gemm<T>(false, true, T(-1), {a.data(), m, k, m}, {b.data(), n, k, n}, T(1), {expected.data(), m, n, m},
+                  lower);
     CHECK(difference(c, expected) < tolerance<T>());
   }
 }
@@ -158,7 +164,8 @@ TEMPLATE_TEST_CASE("hip kernels: syrk leaves what is above the diagonal", "", do
 
 TEMPLATE_TEST_CASE("hip kernels: trsm solves X L^T = B", "", double, float) {
   using T = TestType;
-  for (const auto& [m, n] : {std::pair<std::size_t, std::size_t>{1, 1}, {70, 31}, {64, 32}, {33, 33}, {5, 100}, {100, 97}}) {
+  for (const auto& [m, n] :
+       {std::pair<std::size_t, std::size_t>{1, 1}, {70, 31}, {64, 32}, {33, 33}, {5, 100}, {100, 97}}) {
     INFO(m << " x " << n);
     Device device;
     const std::size_t ldl = n + 1, ldb = m + 3;
@@ -190,7 +197,8 @@ TEMPLATE_TEST_CASE("hip kernels: potrf factorises the lower triangle", "", doubl
     for (std::size_t j = 0; j < n; ++j)
       for (std::size_t i = j; i < n; ++i) {
         double sum = 0.0;
-        for (std::size_t k = 0; k <= j; ++k) sum += static_cast<double>(l[i + k * ld]) * static_cast<double>(l[j + k * ld]);
+        for (std::size_t k = 0; k <= j; ++k)
+          sum += static_cast<double>(l[i + k * ld]) * static_cast<double>(l[j + k * ld]);
         a[i + j * ld] = static_cast<T>(sum);
         expected[i + j * ld] = l[i + j * ld];
       }
@@ -213,7 +221,8 @@ TEST_CASE("hip kernels: where a matrix is not positive definite, potrf says NaN"
 
 TEMPLATE_TEST_CASE("hip kernels: stencils keep their borders", "", double, float) {
   using T = TestType;
-  for (const auto& [rows, cols] : {std::pair<std::size_t, std::size_t>{1, 1}, {1, 50}, {2, 2}, {3, 3}, {64, 4}, {65, 5}, {130, 37}}) {
+  for (const auto& [rows, cols] :
+       {std::pair<std::size_t, std::size_t>{1, 1}, {1, 50}, {2, 2}, {3, 3}, {64, 4}, {65, 5}, {130, 37}}) {
     INFO(rows << " x " << cols);
     Device device;
     const std::size_t ld = rows + 1;
@@ -221,7 +230,9 @@ TEMPLATE_TEST_CASE("hip kernels: stencils keep their borders", "", double, float
     auto out = random_numbers<T>(ld * cols, 2);
     const T* const din = device.rig.upload(in);
     T* const dout = device.rig.upload(out);
-    device.run([&](HipStream s) { hip::stencil5<T>(s, T(0.5), T(0.125), {din, rows, cols, ld}, {dout, rows, cols, ld}); });
+    device.run([&](HipStream s) {
+      hip::stencil5<T>(s, T(0.5), T(0.125), {din, rows, cols, ld}, {dout, rows, cols, ld});
+    });
     for (std::size_t j = 0; j < cols; ++j)
       for (std::size_t i = 0; i < rows; ++i) {
         const bool inside = i > 0 && j > 0 && i + 1 < rows && j + 1 < cols;
@@ -246,7 +257,13 @@ TEST_CASE("hip kernels: shapes that do not fit, and calls from elsewhere, are mi
   Device device;
   std::string thrown;
   double* const x = device.rig.upload(std::vector<double>(100));
-  CHECK(device.rig.run([&](HipStream s) { hip::gemm_subtract<double>(s, {x, 2, 3, 2}, {x, 4, 2, 4}, {x, 2, 4, 2}); }, 0, &thrown).ok());
+  CHECK(device.rig
+            .run(
+                [&](HipStream s) {
+                  hip::gemm_subtract<double>(s, {x, 2, 3, 2}, {x, 4, 2, 4}, {x, 2, 4, 2});
+                },
+                0, &thrown)
+            .ok());
   CHECK_THAT(thrown, contains("mitra::hip::gemm: shapes do not fit: A 2 x 3, B 4 x 2 transposed, C 2 x 4"));
   CHECK(device.rig.run([&](HipStream s) { hip::potrf<double>(s, {x, 2, 3, 2}); }, 0, &thrown).ok());
   CHECK_THAT(thrown, contains("potrf: shapes do not fit: A 2 x 3"));
@@ -277,7 +294,8 @@ TEST_CASE("hip kernels: an address of the host, or of another device, is the end
     double here[4]{};
     double* const there = rig.upload(std::vector<double>(4), 1);
     double* const x = hosts ? here : there;
-    const DeviceResult result = rig.run([&](HipStream s) { hip::axpy<double>(s, 1.0, View<const double>(x, 4), View<double>(x, 4)); });
+    const DeviceResult result =
+        rig.run([&](HipStream s) { hip::axpy<double>(s, 1.0, View<const double>(x, 4), View<double>(x, 4)); });
     CHECK(result.status == DeviceStatus::lost);
   }
 }

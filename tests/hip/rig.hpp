@@ -6,10 +6,11 @@
 #include <cstring>
 #include <exception>
 #include <memory>
-#include <mitra/hip_driver.hpp>
-#include <mitra/hip_kernels.hpp>
 #include <utility>
 #include <vector>
+
+#include <mitra/hip_driver.hpp>
+#include <mitra/hip_kernels.hpp>
 
 #include "hip_double/hip_double.hpp"
 #include "support/catch.hpp"
@@ -77,7 +78,10 @@ class HipRig {
     allocations_.emplace_back(device, memory, data.size() * sizeof(T));
     const std::size_t bytes = data.size() * sizeof(T);
     auto* const host = reinterpret_cast<std::byte*>(const_cast<T*>(data.data()));
-    REQUIRE(driver->copy(device, {{CopyEnd::kHost, host, bytes}, {static_cast<int>(device), memory, bytes}, bytes, 1, false, 7}).ok());
+    REQUIRE(driver
+                ->copy(device,
+                       {{CopyEnd::kHost, host, bytes}, {static_cast<int>(device), memory, bytes}, bytes, 1, false, 7})
+                .ok());
     CHECK(ended(1, device)[0].result.ok());
     return reinterpret_cast<T*>(memory);
   }
@@ -86,7 +90,14 @@ class HipRig {
     std::vector<T> data(count);
     const std::size_t bytes = count * sizeof(T);
     auto* const memory = reinterpret_cast<std::byte*>(const_cast<T*>(address));
-    REQUIRE(driver->copy(device, {{static_cast<int>(device), memory, bytes}, {CopyEnd::kHost, reinterpret_cast<std::byte*>(data.data()), bytes}, bytes, 1, false, 8}).ok());
+    REQUIRE(driver
+                ->copy(device, {{static_cast<int>(device), memory, bytes},
+                                {CopyEnd::kHost, reinterpret_cast<std::byte*>(data.data()), bytes},
+                                bytes,
+                                1,
+                                false,
+                                8})
+                .ok());
     CHECK(ended(1, device)[0].result.ok());
     return data;
   }

@@ -103,21 +103,35 @@ hipError_t State::hipGetLastError() { return std::exchange(last_error[slot], hip
 
 const char* State::hipGetErrorName(hipError_t error) {
   switch (error) {
-    case hipErrorOutOfMemory: return "hipErrorOutOfMemory";
-    case hipErrorNoDevice: return "hipErrorNoDevice";
-    case hipErrorInvalidValue: return "hipErrorInvalidValue";
-    case hipErrorInvalidConfiguration: return "hipErrorInvalidConfiguration";
-    case hipErrorInvalidHandle: return "hipErrorInvalidHandle";
-    case hipErrorNoBinaryForGpu: return "hipErrorNoBinaryForGpu";
-    case hipErrorIllegalAddress: return "hipErrorIllegalAddress";
-    case hipErrorLaunchFailure: return "hipErrorLaunchFailure";
-    case hipErrorLaunchOutOfResources: return "hipErrorLaunchOutOfResources";
-    case hipErrorECCNotCorrectable: return "hipErrorECCNotCorrectable";
-    case hipErrorUnknown: return "hipErrorUnknown";
-    default: return "hipErrorOfTheDouble";
+    case hipErrorOutOfMemory:
+      return "hipErrorOutOfMemory";
+    case hipErrorNoDevice:
+      return "hipErrorNoDevice";
+    case hipErrorInvalidValue:
+      return "hipErrorInvalidValue";
+    case hipErrorInvalidConfiguration:
+      return "hipErrorInvalidConfiguration";
+    case hipErrorInvalidHandle:
+      return "hipErrorInvalidHandle";
+    case hipErrorNoBinaryForGpu:
+      return "hipErrorNoBinaryForGpu";
+    case hipErrorIllegalAddress:
+      return "hipErrorIllegalAddress";
+    case hipErrorLaunchFailure:
+      return "hipErrorLaunchFailure";
+    case hipErrorLaunchOutOfResources:
+      return "hipErrorLaunchOutOfResources";
+    case hipErrorECCNotCorrectable:
+      return "hipErrorECCNotCorrectable";
+    case hipErrorUnknown:
+      return "hipErrorUnknown";
+    default:
+      return "hipErrorOfTheDouble";
   }
 }
-const char* State::hipGetErrorString(hipError_t error) { return error == hipErrorOutOfMemory ? "out of memory" : "an error of the double"; }
+const char* State::hipGetErrorString(hipError_t error) {
+  return error == hipErrorOutOfMemory ? "out of memory" : "an error of the double";
+}
 
 // ------------------------------------------------------------------------------------------------ memory
 
@@ -194,7 +208,8 @@ hipError_t State::hipHostFree(void* memory) {
 
 hipError_t State::hipStreamCreateWithPriority(hipStream_t* stream, unsigned, int) {
   const Lock lock(mutex);
-  if (const hipError_t error = enter("hipStreamCreateWithPriority", current()); error != hipSuccess) return leave(error);
+  if (const hipError_t error = enter("hipStreamCreateWithPriority", current()); error != hipSuccess)
+    return leave(error);
   streams.push_back(std::make_unique<Stream>());
   streams.back()->device = current();
   *stream = reinterpret_cast<hipStream_t>(streams.back().get());
@@ -280,8 +295,8 @@ hipError_t State::hipEventDestroy(hipEvent_t event) {
 
 // ------------------------------------------------------------------------------------------------ copies
 
-hipError_t State::copy(const char* function, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
-                       std::size_t height, hipMemcpyKind kind, hipStream_t stream) {
+hipError_t State::copy(const char* function, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                       std::size_t width, std::size_t height, hipMemcpyKind kind, hipStream_t stream) {
   Lock lock(mutex);
   Stream* const s = find(stream);
   if (s == nullptr) return leave(hipErrorInvalidHandle);
@@ -297,7 +312,8 @@ hipError_t State::copy(const char* function, void* to, std::size_t to_pitch, con
     int owner = -1;
     std::byte* const alias = alias_of(address, size, owner);
     if (!on_device) return alias != nullptr ? nullptr : static_cast<std::byte*>(const_cast<void*>(address));
-    const bool reached = owner == device || (owner >= 0 && devices[static_cast<std::size_t>(device)].peers.contains(owner));
+    const bool reached =
+        owner == device || (owner >= 0 && devices[static_cast<std::size_t>(device)].peers.contains(owner));
     return reached ? alias : nullptr;
   };
   if (resolve(to, to_size, to_device) == nullptr || resolve(from, from_size, from_device) == nullptr) {
@@ -314,7 +330,8 @@ hipError_t State::copy(const char* function, void* to, std::size_t to_pitch, con
   operation.what.target = to;
   operation.duration = options.latency;
   if (options.bandwidth > 0.0)
-    operation.duration += std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(static_cast<double>(width * height) / options.bandwidth));
+    operation.duration += std::chrono::duration_cast<Clock::duration>(
+        std::chrono::duration<double>(static_cast<double>(width * height) / options.bandwidth));
   operation.run = [=, this] {
     std::byte *target = nullptr, *source = nullptr;
     {
@@ -323,21 +340,23 @@ hipError_t State::copy(const char* function, void* to, std::size_t to_pitch, con
       source = resolve(from, from_size, from_device);
     }
     if (target == nullptr || source == nullptr) return hipErrorIllegalAddress;
-    for (std::size_t row = 0; row < height; ++row) std::memcpy(target + row * to_pitch, source + row * from_pitch, width);
+    for (std::size_t row = 0; row < height; ++row)
+      std::memcpy(target + row * to_pitch, source + row * from_pitch, width);
     return hipSuccess;
   };
   push(*s, std::move(operation));
   // Memory that is not pinned is copied while the caller waits.
   if (pageable_end)
-    changed.wait(lock, [&] { return s->operations.empty() || devices[static_cast<std::size_t>(device)].lost != hipSuccess; });
+    changed.wait(lock,
+                 [&] { return s->operations.empty() || devices[static_cast<std::size_t>(device)].lost != hipSuccess; });
   return leave(hipSuccess);
 }
 
 hipError_t State::hipMemcpyAsync(void* to, const void* from, std::size_t size, hipMemcpyKind kind, hipStream_t stream) {
   return copy("hipMemcpyAsync", to, size, from, size, size, 1, kind, stream);
 }
-hipError_t State::hipMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width, std::size_t height,
-                                   hipMemcpyKind kind, hipStream_t stream) {
+hipError_t State::hipMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                                   std::size_t width, std::size_t height, hipMemcpyKind kind, hipStream_t stream) {
   return copy("hipMemcpy2DAsync", to, to_pitch, from, from_pitch, width, height, kind, stream);
 }
 hipError_t State::hipMemcpyPeerAsync(void* to, int, const void* from, int, std::size_t size, hipStream_t stream) {
@@ -374,8 +393,9 @@ hipError_t State::hipModuleGetFunction(hipFunction_t* function, hipModule_t modu
   return leave(hipSuccess);
 }
 
-hipError_t State::hipModuleLaunchKernel(hipFunction_t function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,
-                                        unsigned block_z, unsigned, hipStream_t stream, void** parameters, void**) {
+hipError_t State::hipModuleLaunchKernel(hipFunction_t function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                                        unsigned block_x, unsigned block_y, unsigned block_z, unsigned,
+                                        hipStream_t stream, void** parameters, void**) {
   const Lock lock(mutex);
   const auto* const f = reinterpret_cast<const Function*>(function);
   Stream* const s = find(stream);
@@ -383,14 +403,16 @@ hipError_t State::hipModuleLaunchKernel(hipFunction_t function, unsigned grid_x,
   if (const hipError_t error = enter("hipModuleLaunchKernel", s->device); error != hipSuccess) return leave(error);
   if (f->second->device != s->device || current() != s->device) complain("a kernel on a stream of another device");
   const Twin* const twin = find_twin(f->first);
-  if (block_x != twin->threads || block_y != 1 || block_z != 1 || grid_x == 0 || grid_y == 0 || grid_z != 1) return leave(hipErrorInvalidConfiguration);
+  if (block_x != twin->threads || block_y != 1 || block_z != 1 || grid_x == 0 || grid_y == 0 || grid_z != 1)
+    return leave(hipErrorInvalidConfiguration);
 
   const int device = s->device;
   const auto block = twin->bind(parameters, [this, device](const void* address) -> void* {
     const Lock inner(mutex);
     int owner = -1;
     std::byte* const alias = alias_of(address, 1, owner);
-    return owner == device || (owner >= 0 && devices[static_cast<std::size_t>(device)].peers.contains(owner)) ? alias : nullptr;
+    return owner == device || (owner >= 0 && devices[static_cast<std::size_t>(device)].peers.contains(owner)) ? alias
+                                                                                                              : nullptr;
   });
   Operation operation;
   operation.counts = true;

@@ -54,7 +54,8 @@ HipDouble::HipDouble(HipDoubleOptions options) : state_(std::make_unique<State>(
     state_->slot = slot;
     state_->table = table_of(slot, std::make_index_sequence<kSlots>());
     int device = 0;
-    if (state_->options.devices > 0) static_cast<void>(state_->hipSetDevice(device));  // an earlier double's may have been another
+    if (state_->options.devices > 0)
+      static_cast<void>(state_->hipSetDevice(device));  // an earlier double's may have been another
     return;
   }
   throw std::runtime_error("test: too many doubles of HIP at the same time");
@@ -65,7 +66,9 @@ HipDouble::~HipDouble() {
   slots()[state_->slot] = nullptr;
 }
 
-std::shared_ptr<const hip::Functions> HipDouble::functions() const { return std::make_shared<hip::Functions>(state_->table); }
+std::shared_ptr<const hip::Functions> HipDouble::functions() const {
+  return std::make_shared<hip::Functions>(state_->table);
+}
 
 void HipDouble::pause() {
   const State::Lock lock(state_->mutex);
@@ -108,7 +111,8 @@ std::size_t HipDouble::memory_in_use(int device) const {
 }
 std::size_t HipDouble::left_over() const {
   const State::Lock lock(state_->mutex);
-  return state_->streams.size() + state_->events.size() + state_->modules.size() + state_->memories.size() + state_->pinned.size();
+  return state_->streams.size() + state_->events.size() + state_->modules.size() + state_->memories.size() +
+         state_->pinned.size();
 }
 std::vector<std::string> HipDouble::complaints() const {
   const State::Lock lock(state_->mutex);

@@ -9,7 +9,10 @@ namespace mitra::test {
 using namespace std::chrono;
 
 HipDouble::State::State(HipDoubleOptions o)
-    : options(std::move(o)), random(options.seed), devices(static_cast<std::size_t>(options.devices)), faults(options.faults) {
+    : options(std::move(o)),
+      random(options.seed),
+      devices(static_cast<std::size_t>(options.devices)),
+      faults(options.faults) {
   worker = std::thread([this] { work(); });
 }
 
@@ -38,8 +41,10 @@ bool is_sticky(hipError_t error) {
     case hipErrorLaunchTimeOut:
     case hipErrorAssert:
     case hipErrorLaunchFailure:
-    case hipErrorUnknown: return true;
-    default: return false;
+    case hipErrorUnknown:
+      return true;
+    default:
+      return false;
   }
 }
 

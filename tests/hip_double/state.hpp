@@ -43,7 +43,7 @@ class HipDouble::State {
     Clock::duration duration{};
     std::optional<Clock::time_point> end;  // set when it begins
     Executed what;
-    bool counts = false;                   // a kernel or a copy, not an event
+    bool counts = false;  // a kernel or a copy, not an event
     std::shared_ptr<Event> event;
     std::uint64_t record = 0;
   };
@@ -78,8 +78,8 @@ class HipDouble::State {
   std::byte* alias_of(const void* address, std::size_t size, int& device) const;
   bool is_pinned(const void* address, std::size_t size) const;
   void push(Stream& stream, Operation operation);
-  hipError_t copy(const char* function, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch, std::size_t width,
-                  std::size_t height, hipMemcpyKind kind, hipStream_t stream);
+  hipError_t copy(const char* function, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
+                  std::size_t width, std::size_t height, hipMemcpyKind kind, hipStream_t stream);
   void work();
   void step(Lock& lock);
 
@@ -108,7 +108,9 @@ class HipDouble::State {
 struct Twin {
   unsigned threads = 0;
   /// @returns A function that runs one block on the host, with addresses of devices translated; it says no if one is not valid.
-  std::function<std::function<bool(unsigned x, unsigned y, unsigned width)>(void** parameters, const std::function<void*(const void*)>& alias)> bind;
+  std::function<std::function<bool(unsigned x, unsigned y, unsigned width)>(
+      void** parameters, const std::function<void*(const void*)>& alias)>
+      bind;
 };
 /// @returns Null if there is no such kernel.
 const Twin* find_twin(const std::string& kernel);

@@ -36,16 +36,22 @@ std::tuple<Parameters...> copied(void** parameters, std::index_sequence<I...>) {
 
 template <unsigned Threads, class... Parameters>
 Twin twin(void (*function)(const Block<Threads>&, Parameters...)) {
-  return {Threads, [function](void** parameters, const Alias& alias) -> std::function<bool(unsigned, unsigned, unsigned)> {
-            return [function, alias, arguments = copied<Parameters...>(parameters, std::index_sequence_for<Parameters...>())](unsigned x, unsigned y, unsigned width) {
+  return {
+      Threads, [function](void** parameters, const Alias& alias) -> std::function<bool(unsigned, unsigned, unsigned)> {
+        return
+            [function, alias, arguments = copied<Parameters...>(parameters, std::index_sequence_for<Parameters...>())](
+                unsigned x, unsigned y, unsigned width) {
               bool valid = true;
               const auto local = std::apply(
-                  [&](const Parameters&... values) { return std::tuple<Parameters...>{translated(values, alias, valid)...}; }, arguments);
+                  [&](const Parameters&... values) {
+                    return std::tuple<Parameters...>{translated(values, alias, valid)...};
+                  },
+                  arguments);
               if (!valid) return false;
               std::apply([&](const Parameters&... values) { function(Block<Threads>(x, y, width), values...); }, local);
               return true;
             };
-          }};
+      }};
 }
 
 std::map<std::string, Twin> all_twins() {

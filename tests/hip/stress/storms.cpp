@@ -4,7 +4,7 @@
 #include <set>
 #include <thread>
 
-#include "hip/rig.hpp"
+#include "../rig.hpp"
 #include "support/random.hpp"
 #include "support/scale.hpp"
 
@@ -47,14 +47,16 @@ std::string storm(DeviceDriver& driver, unsigned device, std::uint64_t seed, std
   std::size_t done = 0, open = 0;
   const auto start = [&](std::size_t i) -> DeviceResult {
     Buffer& b = buffers[i];
-    const CopyEnd here{CopyEnd::kHost, reinterpret_cast<std::byte*>(b.host.data()), kCount * 8}, there{static_cast<int>(device), b.there, kCount * 8};
+    const CopyEnd here{CopyEnd::kHost, reinterpret_cast<std::byte*>(b.host.data()), kCount * 8},
+        there{static_cast<int>(device), b.there, kCount * 8};
     if (b.step == 0) {
       b.doublings = static_cast<unsigned>(random.below(4));
       b.value = static_cast<double>(random.below(1000));
       std::fill(b.host.begin(), b.host.end(), b.value);
       return driver.copy(device, {here, there, kCount * 8, 1, random.chance(0.2), i});
     }
-    if (b.step <= b.doublings) return driver.launch(device, static_cast<unsigned>(random.below(4)), {&Task::run, &b.task, i});
+    if (b.step <= b.doublings)
+      return driver.launch(device, static_cast<unsigned>(random.below(4)), {&Task::run, &b.task, i});
     return driver.copy(device, {there, here, kCount * 8, 1, random.chance(0.2), i});
   };
   for (std::size_t i = 0; i < kBuffers; ++i) {
@@ -96,7 +98,8 @@ std::string storm(DeviceDriver& driver, unsigned device, std::uint64_t seed, std
 std::vector<std::string> run_storm(HipRig& rig, unsigned devices, std::uint64_t seed, std::size_t rounds) {
   std::vector<std::string> said(devices);
   std::vector<std::thread> threads;
-  for (unsigned d = 0; d < devices; ++d) threads.emplace_back([&, d] { said[d] = storm(*rig.driver, d, seed, rounds); });
+  for (unsigned d = 0; d < devices; ++d)
+    threads.emplace_back([&, d] { said[d] = storm(*rig.driver, d, seed, rounds); });
   for (std::thread& t : threads) t.join();
   return said;
 }
@@ -123,7 +126,8 @@ TEST_CASE("hip: storms in which a device is lost at any point") {
     Random random(seed);
     HipDoubleOptions hardware;
     hardware.seed = seed;
-    const std::vector<std::string> where{"kernel", "copy", "hipMemcpyAsync", "hipEventQuery", "hipEventRecord", "hipModuleLaunchKernel", "hipMalloc"};
+    const std::vector<std::string> where{
+        "kernel", "copy", "hipMemcpyAsync", "hipEventQuery", "hipEventRecord", "hipModuleLaunchKernel", "hipMalloc"};
     HipFault fault{random.pick(where), 1, random.chance(0.5) ? hipErrorUnknown : hipErrorIllegalAddress, 1, false};
     fault.call = 1 + random.below(fault.function == "hipMalloc" ? 6 : 100);
     hardware.faults.push_back(fault);
