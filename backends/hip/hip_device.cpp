@@ -111,6 +111,7 @@ void Device::release(std::byte* memory, Bytes size) noexcept {
   used_.fetch_sub(std::max<std::uint64_t>(1, size.value), std::memory_order_relaxed);
   if (is_lost()) return;
   const CurrentDevice current(functions_, number_);
+  // It waits for all of the device's work: whoever releases often keeps what it has, and gives it out again.
   const DeviceResult result = result_of(functions_, functions_.hipFree(memory), "hipFree", number_);
   if (result.status == DeviceStatus::lost) lose(result);
 }
@@ -135,14 +136,15 @@ DeviceResult Device::make_streams() {
     return result_of(functions_, error, "hipSetDevice", number_);
   int least = 0, greatest = 0;
   if (functions_.hipDeviceGetStreamPriorityRange(&least, &greatest) != hipSuccess) least = greatest = 0;
-  // Copies that are done by kernels of HIP go before the kernels of tasks.
+  // Copies that HIP does by kernels go before those of tasks, which have the usual priority. ROCm has few hardware queues for
+  // each priority: those of copies are others.
   const auto make = [&](hipStream_t& stream, int priority) {
     return result_of(functions_, functions_.hipStreamCreateWithPriority(&stream, hipStreamNonBlocking, priority),
                      "hipStreamCreateWithPriority", number_);
   };
   while (streams_.size() < options_.streams) {
     hipStream_t stream = nullptr;
-    if (const DeviceResult result = make(stream, least); !result.ok()) return result;
+    if (const DeviceResult result = make(stream, std::clamp(0, greatest, std::max(least, greatest))); !result.ok()) return result;
     streams_.push_back(stream);
   }
   for (std::size_t i = 0; i < lanes_.size(); ++i) {

@@ -38,9 +38,10 @@ LaunchScope& scope_of(HipStream stream, const char* what) {
   return *scope;
 }
 
-[[noreturn]] void fail(LaunchScope& scope, DeviceResult result) {
+/// The loss of a device is no failure of the body: the driver tells of it, and the task may run elsewhere.
+void fail(LaunchScope& scope, const DeviceResult& result) {
   scope.note(result);
-  throw Error(result.text);
+  if (result.status != DeviceStatus::lost) throw Error(result.text);
 }
 
 /// @tparam Parameters  Of the kernel: the arguments are converted to them, since HIP only sees addresses.
@@ -49,7 +50,7 @@ struct Launch;
 template <unsigned Threads, class... Parameters>
 struct Launch<void (*)(const kernels::Block<Threads>&, Parameters...)> {
   static void go(LaunchScope& scope, Kernel kernel, Grid grid, Parameters... parameters) {
-    if (grid.x == 0 || grid.y == 0) return;
+    if (grid.x == 0 || grid.y == 0 || !scope.result().ok()) return;  // nothing to do, or an earlier kernel has failed
     const int device = scope.module().device();
     if (grid.x > 0x7fffffff || grid.y > 0xffff)
       fail(scope, {DeviceStatus::failed, detail::message(kernel_name(kernel), " on device ", device,
@@ -58,7 +59,7 @@ struct Launch<void (*)(const kernels::Block<Threads>&, Parameters...)> {
     std::string why;
     const hipFunction_t function = scope.module().find(kernel, error, why);
     if (function == nullptr)
-      fail(scope, {status_after(error) == DeviceStatus::lost ? DeviceStatus::lost : DeviceStatus::failed, why});
+      return fail(scope, {status_after(error) == DeviceStatus::lost ? DeviceStatus::lost : DeviceStatus::failed, why});
     void* addresses[] = {&parameters...};
     error =
         scope.functions().hipModuleLaunchKernel(function, static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y),

@@ -5,8 +5,9 @@
 #include <mitra/codelet.hpp>
 #include <mitra/view.hpp>
 
-/// Tiles are column-major, T is float or double. Shapes that do not fit each other are a MisuseError; a kernel that cannot be
-/// launched is an Error with HIP's name for the reason, and fails the task.
+/// Tiles are column-major, T is float or double. Shapes that do not fit each other are a MisuseError. A kernel that cannot be
+/// launched is an Error with HIP's name for the reason, and fails the task, also where the body catches it; the loss of the
+/// device is none: the body goes on, nothing is launched any more, and the driver tells.
 namespace mitra::hip {
 
 enum class Op : bool { none, transposed };

@@ -251,16 +251,16 @@ TEST_CASE("hip: every error at every early call of every function: what was star
         DeviceDriver& driver = *rig.driver;
         if (!driver.attach(0).ok()) continue;
         std::byte* memory = nullptr;
-        if (!driver.allocate(0, Bytes(40'000), memory).ok()) continue;
-        std::vector<std::byte> data(40'000);
-        Doubling body{reinterpret_cast<double*>(memory), 5000};
+        if (!driver.allocate(0, Bytes(120'000), memory).ok()) continue;
+        std::vector<std::byte> data(120'000);
+        Doubling body{reinterpret_cast<double*>(memory), 15'000};
         std::multiset<std::uint64_t> started, ended;
         for (std::uint64_t t = 1; t <= 8; ++t) {
-          const CopyEnd there{0, memory, 40'000};
+          const CopyEnd there{0, memory, 120'000};
           DeviceResult result;
-          if (t % 4 == 1) result = driver.copy(0, {host(data.data(), 40'000), there, 40'000, 1, t == 5, t});
+          if (t % 4 == 1) result = driver.copy(0, {host(data.data(), 120'000), there, 120'000, 1, t == 5, t});
           if (t % 4 == 2) result = driver.launch(0, static_cast<unsigned>(t % 3), {&Doubling::run, &body, t});
-          if (t % 4 == 3) result = driver.copy(0, {there, host(data.data(), 40'000), 40'000, 1, false, t});
+          if (t % 4 == 3) result = driver.copy(0, {there, host(data.data(), 120'000), 120'000, 1, false, t});
           if (t % 4 == 0) result = driver.copy(0, {{0, memory, 100}, host(data.data(), 90), 90, 50, false, t});
           if (result.ok()) started.insert(t);
           if (!result.ok()) CHECK(!result.text.empty());
@@ -275,7 +275,7 @@ TEST_CASE("hip: every error at every early call of every function: what was star
         std::vector<DeviceCompletion> more;
         driver.poll(0, more);
         CHECK(more.empty());
-        driver.release(0, memory, Bytes(40'000));
+        driver.release(0, memory, Bytes(120'000));
       }
   CHECK(cases > 500);
   CHECK(lost > 50);

@@ -284,6 +284,23 @@ TEST_CASE("hip kernels: a device that no kernel was compiled for says so") {
   CHECK(thrown == result.text);
 }
 
+TEST_CASE("hip kernels: a body that meets the loss of its device does not fail: the driver tells") {
+  HipRig rig;
+  REQUIRE(rig.driver->attach(0).ok());
+  double* const x = rig.upload(std::vector<double>(4, 1.0));
+  rig.hip.add_fault({"hipModuleLaunchKernel", 2, hipErrorLaunchFailure, -1, false});
+  std::string thrown;
+  bool ended = false;
+  const auto body = [&](HipStream s) {
+    for (int i = 0; i < 5; ++i) hip::axpy<double>(s, 1.0, View<const double>(x, 4), View<double>(x, 4));
+    ended = true;
+  };
+  CHECK(rig.run(body, 0, &thrown).status == DeviceStatus::lost);
+  CHECK(thrown.empty());
+  CHECK(ended);
+  CHECK(rig.hip.calls("hipModuleLaunchKernel") == 2);
+}
+
 TEST_CASE("hip kernels: an address of the host, or of another device, is the end of the device") {
   HipDoubleOptions hardware;
   hardware.peers = [](int, int) { return false; };
