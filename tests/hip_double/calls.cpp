@@ -359,7 +359,18 @@ hipError_t State::hipMemcpy2DAsync(void* to, std::size_t to_pitch, const void* f
                                    std::size_t width, std::size_t height, hipMemcpyKind kind, hipStream_t stream) {
   return copy("hipMemcpy2DAsync", to, to_pitch, from, from_pitch, width, height, kind, stream);
 }
-hipError_t State::hipMemcpyPeerAsync(void* to, int, const void* from, int, std::size_t size, hipStream_t stream) {
+hipError_t State::hipMemcpyPeerAsync(void* to, int to_device, const void* from, int from_device, std::size_t size,
+                                     hipStream_t stream) {
+  {
+    const Lock lock(mutex);
+    int to_owner = -1, from_owner = -1;
+    static_cast<void>(alias_of(to, size, to_owner));
+    static_cast<void>(alias_of(from, size, from_owner));
+    if (to_owner != to_device || from_owner != from_device) {
+      complain("hipMemcpyPeerAsync with the number of another device");
+      return leave(hipErrorInvalidDevice);
+    }
+  }
   return copy("hipMemcpyPeerAsync", to, size, from, size, size, 1, hipMemcpyDeviceToDevice, stream);
 }
 
