@@ -14,10 +14,11 @@ TEST_CASE("device drivers: a lost device ends what was under way, says so for ev
     Desk other(rig, 1);
     constexpr std::size_t kSize = 80'000;
     std::vector<std::byte> data = random_bytes(kSize, 4), back(kSize);
-    std::byte* memory = nullptr;
+    std::byte *memory = nullptr, *copied = nullptr;
     CHECK(driver.attach(0).ok());
     REQUIRE(driver.allocate(0, Bytes(kSize), memory).ok());
-    const CopyEnd there{0, memory, kSize};
+    REQUIRE(driver.allocate(0, Bytes(kSize), copied).ok());
+    const CopyEnd there{0, copied, kSize};
     struct Body {
       decltype(rig.twice) twice;
       double* x;
@@ -61,6 +62,7 @@ TEST_CASE("device drivers: a lost device ends what was under way, says so for ev
       driver.wait(0, Seconds(0.001));
     }
     driver.release(0, memory, Bytes(kSize));
+    driver.release(0, copied, Bytes(kSize));
 
     std::byte* const elsewhere = other.allocate(kSize);
     other.copy(host(data.data(), kSize), other.here(elsewhere, kSize), kSize, 1);
@@ -79,10 +81,11 @@ TEST_CASE("device drivers: a driver may go while work is under way") {
     std::vector<std::byte> data(100'000);
     with_each_driver(wanted, [&](DeviceRig& rig) {
       Desk desk(rig, 0);
-      std::byte* const there = desk.allocate(data.size());
+      // Of their own for the copies and for each stream: nothing orders them.
+      std::byte* const there[] = {desk.allocate(data.size()), desk.allocate(data.size()), desk.allocate(data.size())};
       for (int i = 0; i < 10; ++i) {
-        desk.copy(host(data.data(), data.size()), desk.here(there, data.size()), data.size(), 1);
-        desk.launch(static_cast<unsigned>(i % 2), reinterpret_cast<double*>(there), data.size() / 8);
+        desk.copy(host(data.data(), data.size()), desk.here(there[2], data.size()), data.size(), 1);
+        desk.launch(static_cast<unsigned>(i % 2), reinterpret_cast<double*>(there[i % 2]), data.size() / 8);
       }
       rig.driver.reset();  // with it, the memory
     });
