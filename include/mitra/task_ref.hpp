@@ -44,6 +44,8 @@ class TaskRef {
   std::size_t access_count() const { return header_->accesses; }
   AccessRef access(std::size_t i) const { return AccessRef(header_->access_words()[i]); }
   bool runs_on(WorkerKind kind) const { return header_->kinds >> static_cast<unsigned>(kind) & 1U; }
+  /// May SchedulingPolicy::splits() be answered with yes?
+  bool can_split() const { return header_->type->split != nullptr; }
   /// Flops and bytes of the codelet's `.cost`; `known` is false where it states none.
   Work work() const { return header_->type->cost != nullptr ? header_->type->cost(*header_) : Work{}; }
 

@@ -6,6 +6,7 @@
 #include <mitra/error.hpp>
 
 #include "engine/hot_path.hpp"
+#include "engine/trees.hpp"
 #include "memory/private_copies.hpp"
 
 namespace mitra::engine {
@@ -19,6 +20,8 @@ void TaskEngine::make_ready(ThreadState& self, TaskHeader* task) {
   // Relaxed: whoever cancelled the task did so before the decrement of `pending` that made it ready here.
   if (task->successors.load(std::memory_order_relaxed) & detail::kCancelled && !(task->traits & detail::kRecorded)) [[unlikely]] {
     if (task->traits & detail::kSignal) return give_signal(task, true);
+    // Whatever has failed, the replicas are where the levels say that they are: later tasks rely on it.
+    if (is_transition(*task) && has_many_memories()) return hand_to_policy(self, task);
     task->link = self.deferred;
     self.deferred = task;
     return;
@@ -28,6 +31,7 @@ void TaskEngine::make_ready(ThreadState& self, TaskHeader* task) {
     if (task->traits & detail::kReplay) return start_replay(self, task);
     if (!take_commute_locks(task)) return;  // whoever holds the datum will try again for it
   }
+  if (policy_splits_ && task->type->split != nullptr && splits(self, task)) [[unlikely]] return;
   hand_to_policy(self, task);
 }
 
@@ -152,6 +156,7 @@ void TaskEngine::return_loans(ThreadState& self, const TaskHeader* task) {
 bool TaskEngine::release_held(ThreadState& self, TaskHeader* task, bool& poisoned) {
   return_loans(self, task);
   if (task->traits & detail::kParent) {
+    close_trees(self, task);
     close_reductions(self, task);
     Domain& domain = Domain::of(*task);
     if (poisoned) domain.body_failed.store(true, std::memory_order_relaxed);

@@ -65,6 +65,7 @@ namespace mitra::engine {
 
 [[gnu::always_inline]] inline bool TaskEngine::runs_next(ThreadState& self, TaskHeader* successor) {
   if ((successor->kinds & self.kinds) == 0) return false;
+  if (policy_splits_ && successor->type->split != nullptr) return false;  // it is asked for first
   if (policy_concurrent_) return policy_->runs_next(TaskRef(successor), self.context.worker);
   const PolicyGuard guard(*this);
   return policy_->runs_next(TaskRef(successor), self.context.worker);

@@ -55,11 +55,11 @@ void TaskEngine::complete_signal(ThreadState& self, TaskHeader* task, bool poiso
 
 detail::Lease TaskEngine::begin_lease(detail::AccessWord access, SourceLocation where) {
   if (!executes() && access.data() != nullptr) {
-    const Datum& datum = graph::datum_of(access);
+    Datum& datum = graph::datum_of(access);
     if (!datum.lent)
       throw MisuseError(detail::message("acquire: ", datum.label(), " is Mitra's own, and has no memory in virtual time, where "
                                         "bodies do not run; ask rt.executes() before, or set execute (MITRA_EXECUTE=1)"));
-    if (datum.written && access.mode() != AccessMode::write)
+    if (graph::root_of(datum).written && access.mode() != AccessMode::write)
       throw MisuseError(detail::message("acquire: ", datum.label(), " was written by tasks in virtual time, where bodies do not run: "
                                         "its value was never computed; ask rt.executes() before, or set execute (MITRA_EXECUTE=1)"));
   }
@@ -74,9 +74,10 @@ detail::Lease TaskEngine::lend(detail::AccessWord access, SourceLocation where) 
   {
     detail::SpinGuard guard(self.held_lock);
     for (const HeldDatum& held : self.held)
-      if (held.datum == &datum && (!reads_only(held.mode) || !reads_only(access.mode())))
-        throw MisuseError(detail::message("acquire: this thread holds a guard on ", datum.label(), " already, with ",
-                                          to_string(held.mode), "(): it would wait for itself; release that guard first"));
+      if ((held.datum == &datum || graph::exclude_each_other(*held.datum, datum)) &&
+          (!reads_only(held.mode) || !reads_only(access.mode())))
+        throw MisuseError(detail::message("acquire: this thread holds a guard on ", held.datum->label(), " already, with ",
+                                          to_string(held.mode), held.datum == &datum ? "(): it" : "(), where " + datum.label() + " lies, too: it would wait for itself; release that guard first"));
   }
   Waiter waiter;
   TaskRecord* task = signal_task(self, waiter, 1, where, "acquire");

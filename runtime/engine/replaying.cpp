@@ -64,6 +64,7 @@ Task TaskEngine::record_commit(ThreadState& self, TaskHeader* task, const detail
     self.recorder->drop_last(true);
     throw;
   }
+  SubmissionGuard guard(submission_lock_);  // another thread may cut a datum just now
   return Task(this, nullptr, self.recorder->task_id(self.recorder->add(extras)));
 }
 
@@ -97,7 +98,7 @@ Task TaskEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLocati
   std::scoped_lock lock(replay_order_mutex_);
   replayed_tasks_.fetch_add(graph->application_tasks, std::memory_order_relaxed);
   const Task previous = graph->last_replay;
-  const detail::SubmitExtras extras{{&previous, 1}, {}, graph->accesses};
+  const detail::SubmitExtras extras{{&previous, 1}, {}, graph->accesses, graph->trees.get()};
   graph->last_replay = commit(&task, &extras);
   if (graph_recorder_ != nullptr) graph_recorder_->published(entry, graph->last_replay.id());
   return graph->last_replay;

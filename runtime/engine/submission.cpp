@@ -9,6 +9,7 @@
 #include "engine/hot_path.hpp"
 #include "engine/task_engine.hpp"
 #include "engine/recorder.hpp"
+#include "engine/trees.hpp"
 
 namespace mitra::engine {
 
@@ -74,16 +75,15 @@ void TaskEngine::abandon(TaskHeader* task) noexcept {
 
 void TaskEngine::check_parent_declares(const TaskHeader& parent, AccessWord access) const {
   const Datum& datum = datum_of(access);
-  if (datum.registered_in == parent.id.load(std::memory_order_relaxed) || access.mode() == AccessMode::scratch) return;
-  for (std::size_t i = 0; i < parent.accesses; ++i) {
-    const AccessWord declared = parent.access_words()[i];
-    if (declared.data() != &datum) continue;
+  if (access.mode() == AccessMode::scratch) return;
+  AccessWord declared(nullptr, AccessMode::write);
+  if (covers(parent, datum, &declared)) {
     const AccessMode mode = declared.mode();
     if (mode == AccessMode::write || mode == AccessMode::readwrite || mode == AccessMode::commute) return;
     if (mode == AccessMode::read && reads_only(access.mode())) return;
     throw MisuseError(detail::message("task '", parent.name(), "' submits a child that accesses ", datum.label(), " with ",
-                                      to_string(access.mode()), "(), but has declared only ", to_string(mode),
-                                      "() itself; declare the parent's access with readwrite()"));
+                                      to_string(access.mode()), "(), but has declared only ", to_string(mode), "()",
+                                      declared.data() == &datum ? "" : " of " + datum_of(declared).label(), " itself; declare the parent's access with readwrite()"));
   }
   throw MisuseError(detail::message("task '", parent.name(), "' submits a child that accesses ", datum.label(),
                                     ", which it has not declared itself: the child could wait for a task that waits for its "
@@ -106,6 +106,7 @@ void TaskEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) 
     special |= words[i].mode() >= AccessMode::commute;
     if (task.parent != nullptr) check_parent_declares(*task.parent, words[i]);
   }
+  if (any_trees_.load(std::memory_order_acquire)) [[unlikely]] check_trees(task);
   if (special) [[unlikely]] {
     for (std::size_t i = 0; i < task.accesses; ++i) {
       const AccessMode mode = words[i].mode();
@@ -194,7 +195,7 @@ Task TaskEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) 
   const Task result = publish(self, task, extras);
   if (plain) [[likely]] return result;
   if (graph_recorder_ != nullptr) graph_recorder_->published(entry, result.id());
-  if (virtual_time_ != nullptr) virtual_time_->pass_submission_time(self);
+  if (virtual_time_ != nullptr && self.splitting == 0) virtual_time_->pass_submission_time(self);
   return result;
 }
 
@@ -243,6 +244,7 @@ Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::Subm
     if (!(task.traits & (detail::kInternal | detail::kSignal | detail::kReplay)))
       self.submitted.store(self.submitted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     const AccessWord* words = task.access_words();
+    if (any_trees_.load(std::memory_order_relaxed)) [[unlikely]] prepare_trees(self, task, extras);
     for (std::size_t i = 0; i < task.accesses; ++i) {
       Datum& datum = datum_of(words[i]);
       const detail::ReduceOperation* operation = nullptr;
@@ -253,6 +255,7 @@ Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::Subm
     if (extras != nullptr) {
       for (AccessWord word : extras->accesses)
         add_access(datum_of(word), state_for(datum_of(word), parent), word.mode(), nullptr, Member{&task, id}, sink);
+      if (extras->trees != nullptr) follow_trees(self, task, extras->trees);
       for (const Task& before : extras->after)
         if (before.header() != nullptr) sink.edge({before.header(), before.id().value});
     }

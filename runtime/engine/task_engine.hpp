@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -61,6 +62,7 @@ class TaskEngine final : public Engine {
   void cancel(const Task& task) override;
 
   std::shared_ptr<detail::DataHeader> add_data(detail::DataSpec spec) override;
+  detail::Parts partition(detail::DataHeader* whole, const detail::PartitionSpec& spec) override;
   detail::Lease begin_lease(detail::AccessWord access, SourceLocation where) override;
   detail::Lease lend(detail::AccessWord access, SourceLocation where);
   void end_lease(const detail::Lease& lease) noexcept override;
@@ -88,6 +90,7 @@ class TaskEngine final : public Engine {
 
  private:
   friend class EdgeSink;
+  friend class LiveTrees;
   friend class Rehearsal;
   friend class WorkerView;
   friend class VirtualTime;
@@ -120,6 +123,15 @@ class TaskEngine final : public Engine {
   std::size_t prepare(TaskHeader& task, const detail::SubmitExtras* extras);
   Task publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras);
   std::unique_lock<std::recursive_mutex> lock_virtual_time();
+
+  // --- partition trees (trees.cpp) ---
+  void check_trees(const TaskHeader& task) const;
+  void prepare_trees(ThreadState& self, const TaskHeader& task, const detail::SubmitExtras* extras) MITRA_REQUIRES(submission_lock_);
+  void follow_trees(ThreadState& self, const TaskHeader& replay, const void* recorded) MITRA_REQUIRES(submission_lock_);
+  void close_trees(ThreadState& self, TaskHeader* parent);
+  void insert_transition(ThreadState& self, TaskHeader* parent, int priority, const char* name,
+                         std::span<const detail::AccessWord> words, const TaskHeader* for_task) MITRA_REQUIRES(submission_lock_);
+  bool has_many_memories() const;
 
   // --- readiness and completion (completion.cpp) ---
   void make_ready(ThreadState& self, TaskHeader* task);
@@ -156,6 +168,11 @@ class TaskEngine final : public Engine {
   bool take_commute_locks(TaskHeader* task);
   void release_commute_locks(ThreadState& self, TaskHeader* task);
   void fold_reduction(TaskHeader& task);
+
+  // --- tasks that become finer ones (splitting.cpp) ---
+  bool splits(ThreadState& self, TaskHeader* task);
+  TaskHeader* take_split();
+  TaskHeader* run_split(ThreadState& self, TaskHeader* task);
 
   /// Serialises calls of a policy that is not concurrent; beside devices, with the memory, since each asks the other.
   class PolicyGuard {
@@ -214,11 +231,12 @@ class TaskEngine final : public Engine {
   /// run again.
   void make_safe(ThreadState& self);
   void destroy_dead(ThreadState& self);
-  bool away_from_home(const Datum& datum) const;
+  bool away_from_home(Datum& datum) const;
   /// The last handle is gone: waits for the datum's tasks where that can end, keeps it until they are done otherwise.
   void forget_data(Datum* datum) noexcept;
-  bool in_use(const Datum& datum);
+  bool in_use(Datum& datum);
   void free_retired_data();
+  void delete_data(Datum* root) noexcept;
   friend struct DatumDeleter;
 
   // --- recorded graphs (replaying.cpp) ---
@@ -253,6 +271,7 @@ class TaskEngine final : public Engine {
   bool keeps_more_ = false;                    // of each task than its record holds
   bool follows_edges_ = false;                 // somebody wants to know the predecessors of each task
   bool policy_concurrent_ = false, policy_watches_submissions_ = false, policy_watches_completions_ = false;
+  bool policy_splits_ = false;
   std::size_t window_ = 0;
   unsigned spins_ = 0;
 
@@ -263,7 +282,9 @@ class TaskEngine final : public Engine {
   // Submission: one at a time, so that two tasks meet in the same order on every datum.
   alignas(64) SubmissionLock submission_lock_;
   std::atomic<std::uint64_t> next_id_{0};        // written under the lock
+  std::atomic<bool> any_trees_{false};            // some datum has parts; written under the lock
   std::atomic<std::uint64_t> replayed_tasks_{0};  // nodes of replays
+  std::atomic<std::uint64_t> transitions_{0};     // written under the lock
   std::vector<Datum*> open_reductions_ MITRA_GUARDED_BY(submission_lock_);  // not folded yet, among root tasks
   std::atomic<std::uint64_t> finished_seen_{0};  // finished_tasks() when somebody last asked
   ThreadState* role_holder_ MITRA_GUARDED_BY(submission_lock_) = nullptr;  // the thread that is worker 0
@@ -271,6 +292,11 @@ class TaskEngine final : public Engine {
 
   alignas(64) detail::SpinLock policy_lock_;    // for policies that are not concurrent()
   std::atomic<std::int64_t> policy_holds_{0};  // tasks in such a policy
+
+  std::atomic<int> splits_waiting_{0};  // tasks in `to_split_`
+  detail::SpinLock split_lock_;
+  std::deque<TaskHeader*> to_split_ MITRA_GUARDED_BY(split_lock_);
+  std::atomic<std::uint64_t> split_tasks_{0};
 
   std::atomic<bool> role_starves_{false};  // worker 0 looks for work and finds none
   alignas(64) std::atomic<int> event_waiters_{0};  // threads that sleep in a wait, or are about to

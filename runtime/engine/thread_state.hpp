@@ -125,6 +125,7 @@ struct alignas(128) ThreadState {
   std::atomic<int> awaited{0};       ///< Tasks that it was given by the policy, and whose data are on their way.
   const bool worker_thread;          ///< Started by the engine; otherwise a thread of the application.
   int destroying = 0;                ///< It is in the destructor of a task's closure.
+  int splitting = 0;                 ///< It runs the split function of a task, which takes no virtual time.
   TaskHeader* deferred = nullptr;    ///< Ready tasks without a body to run, linked: cancelled ones, empty replays.
   detail::GraphStorage* replay = nullptr;  ///< Where it has finished nodes that `done` does not count yet,
   std::uint64_t replay_done = 0;           ///< and how many.

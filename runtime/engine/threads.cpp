@@ -167,6 +167,7 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
   policy_concurrent_ = policy_->concurrent();
   policy_watches_submissions_ = policy_->watches_submissions();
   policy_watches_completions_ = policy_->watches_completions();
+  policy_splits_ = policy_->may_split();
   follows_edges_ = policy_watches_submissions_ || description_ != nullptr;
   keeps_more_ = graph_recorder_ != nullptr || description_ != nullptr || (devices_ != nullptr && !devices_->empty());
   if (description_ != nullptr) {
@@ -221,10 +222,11 @@ TaskEngine::~TaskEngine() {
   stop_threads();
   write_recorded_graph();
   std::scoped_lock lock(keep_mutex_);
-  for (Datum* datum : data_) {
-    memory::release_all(*datum, *driver_);
-    std::atomic_ref(datum->engine).store(nullptr, std::memory_order_relaxed);  // handles may outlive the Runtime
-  }
+  for (Datum* root : data_)
+    graph::for_each_in_tree(*root, [&](Datum& datum) {
+      memory::release_all(datum, *driver_);
+      std::atomic_ref(datum.engine).store(nullptr, std::memory_order_relaxed);  // handles may outlive the Runtime
+    });
   for (Datum* datum : retired_) delete datum;
   thread_cache = {};
 }
@@ -324,15 +326,18 @@ std::shared_ptr<detail::DataHeader> TaskEngine::add_data(detail::DataSpec spec) 
   return datum;
 }
 
-bool TaskEngine::in_use(const Datum& datum) {
+bool TaskEngine::in_use(Datum& root) {
   SubmissionGuard guard(submission_lock_);
   auto open = [](const Member& m) {
     const std::uint64_t list = m.task->successors.load(std::memory_order_acquire);
     return m.task->id.load(std::memory_order_relaxed) == m.id && list >> 48 == (m.id & 0xffff) && !(list & detail::kClosed);
   };
-  for (std::uint32_t i = 0; i < datum.root.count; ++i)
-    if (open(datum.root.member(i))) return true;
-  return datum.root.previous.task != nullptr && open(datum.root.previous);
+  bool used = false;
+  graph::for_each_in_tree(root, [&](const Datum& datum) {
+    for (std::uint32_t i = 0; i < datum.root.count && !used; ++i) used = open(datum.root.member(i));
+    used = used || (datum.root.previous.task != nullptr && open(datum.root.previous));
+  });
+  return used;
 }
 
 void TaskEngine::forget_data(Datum* datum) noexcept {
@@ -344,7 +349,7 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
   bool reduced = false;  // and not folded: the application is to find the result in its memory
   {
     SubmissionGuard guard(submission_lock_);
-    reduced = datum->root.group == graph::AccessGroup::reduce;
+    graph::for_each_in_tree(*datum, [&](const Datum& d) { reduced |= d.root.group == graph::AccessGroup::reduce; });
   }
   if (may_wait && (from_task || reduced || in_use(*datum))) {
     try {
@@ -353,7 +358,10 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
       // The tasks that used it are over all the same; Runtime::wait() tells of the failure.
     }
   }
-  if (may_wait && !in_use(*datum) && away_from_home(*datum)) fetch_home(self, *datum);
+  if (may_wait && !in_use(*datum) && away_from_home(*datum))
+    graph::for_each_in_tree(*datum, [&](Datum& d) {
+      if (memory_->away_from_home(d)) fetch_home(self, d);
+    });
   if (in_use(*datum) || away_from_home(*datum)) {
     std::scoped_lock lock(keep_mutex_);
     retired_.push_back(datum);
@@ -365,26 +373,38 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
   }
   {
     SubmissionGuard guard(submission_lock_);
-    std::erase(open_reductions_, datum);
-  }
-  if (from_task) {
-    SubmissionGuard guard(submission_lock_);
-    if (self.context.task->traits & detail::kParent) {
-      Domain::of(*self.context.task).states.erase(datum);
-      std::erase(Domain::of(*self.context.task).open_reductions, datum);
+    const auto each = [&](auto&& f) { graph::for_each_in_tree(*datum, [&](Datum& d) { f(&d); }); };
+    if (!open_reductions_.empty()) each([&](Datum* d) MITRA_NO_THREAD_SAFETY_ANALYSIS { std::erase(open_reductions_, d); });
+    if (from_task && (self.context.task->traits & detail::kParent)) {
+      Domain& domain = Domain::of(*self.context.task);
+      each([&](Datum* d) {
+        domain.states.erase(d);
+        domain.levels.erase(d);
+        std::erase(domain.open_reductions, d);
+      });
     }
   }
-  if (virtual_time_ != nullptr) {
-    const auto virtual_lock = lock_virtual_time();
-    virtual_time_->forget_data(*datum);
-  }
-  if (memory_ != nullptr) memory_->forget(*datum);
-  memory::release_all(*datum, *driver_);
-  if (memory_ != nullptr) return memory_->bury(datum);
-  delete datum;
+  delete_data(datum);
 }
 
-bool TaskEngine::away_from_home(const Datum& datum) const { return memory_ != nullptr && memory_->away_from_home(datum); }
+void TaskEngine::delete_data(Datum* root) noexcept {
+  {
+    const auto virtual_lock = lock_virtual_time();
+    graph::for_each_in_tree(*root, [&](Datum& datum) {
+      if (virtual_time_ != nullptr) virtual_time_->forget_data(datum);
+      if (memory_ != nullptr) memory_->forget(datum);
+      memory::release_all(datum, *driver_);
+    });
+  }
+  if (memory_ != nullptr) return memory_->bury(root);
+  delete root;
+}
+
+bool TaskEngine::away_from_home(Datum& root) const {
+  bool away = false;
+  if (memory_ != nullptr) graph::for_each_in_tree(root, [&](const Datum& datum) { away = away || memory_->away_from_home(datum); });
+  return away;
+}
 
 void TaskEngine::free_retired_data() {
   const auto virtual_lock = lock_virtual_time();
@@ -398,15 +418,7 @@ void TaskEngine::free_retired_data() {
       return true;
     });
   }
-  for (Datum* datum : free) {
-    if (virtual_time_ != nullptr) virtual_time_->forget_data(*datum);
-    if (memory_ != nullptr) memory_->forget(*datum);
-    memory::release_all(*datum, *driver_);
-    if (memory_ != nullptr)
-      memory_->bury(datum);
-    else
-      delete datum;
-  }
+  for (Datum* datum : free) delete_data(datum);
 }
 
 void TaskEngine::rebind(detail::DataHeader* data, void* host) {
@@ -416,10 +428,15 @@ void TaskEngine::rebind(detail::DataHeader* data, void* host) {
     throw MisuseError(detail::message("rebind: ", datum.label(), " was registered with ",
                                       data->engine == nullptr ? "a Runtime that has ended" : "another Runtime"));
   if (host == nullptr) throw MisuseError(detail::message("rebind: the new memory of ", datum.label(), " is null"));
+  if (graph::in_tree(datum) && datum.tree->within != nullptr)
+    throw MisuseError(detail::message("rebind: ", datum.label(), " is a part of ", datum.tree->root->label(), ": rebind that one"));
   if (!datum.lent) throw MisuseError(detail::message("rebind: Mitra allocated ", datum.label(), ": only lent memory can be changed"));
   if (in_use(datum))
     throw MisuseError(detail::message("rebind: ", datum.label(), " is in use by a task; wait for it first"));
+  if (memory_ != nullptr && graph::in_tree(datum))
+    throw MisuseError(detail::message("rebind: ", datum.label(), " has parts, and beside devices its memory stays where it is"));
   datum.host = host;
+  if (graph::in_tree(datum)) graph::place_parts(datum);
   if (memory_ != nullptr) memory_->moved(datum);
 }
 
@@ -441,6 +458,8 @@ Statistics TaskEngine::statistics() const {
   for (const auto& worker : workers_) result.submitted += worker->submitted.load(std::memory_order_relaxed);
   for (ThreadState* s = external_list_.load(std::memory_order_acquire); s != nullptr; s = s->next_external)
     result.submitted += s->submitted.load(std::memory_order_relaxed);
+  result.split = split_tasks_.load(std::memory_order_relaxed);
+  result.transitions = transitions_.load(std::memory_order_relaxed);
   result.record_bytes = pool_.bytes();
   if (memory_ != nullptr) {
     result.memory = memory_->report();

@@ -23,6 +23,13 @@ TaskHeader* TaskEngine::find_work(ThreadState& self) {
     }
     if (self.awaited.load(std::memory_order_relaxed) > 0) return nullptr;  // one at a time: the others are for others
   }
+  while (splits_waiting_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    TaskHeader* task = self.context.worker.valid() ? take_split() : nullptr;
+    if (task == nullptr) break;
+    TaskHeader* const next = run_split(self, task);
+    if (self.deferred != nullptr) complete_deferred(self);
+    if (next != nullptr) return next;
+  }
   if (TaskHeader* task = take_from_policy(self)) return task;
   if (self.replay_done != 0) flush_replay(self);
   if (replays_running_.load(std::memory_order_relaxed) != 0 && claim_roots(self)) return take_from_policy(self);
@@ -164,6 +171,7 @@ void TaskEngine::wait_children(ThreadState& self) {
     throw MisuseError(detail::message("wait() in task '", task->name(), "' while it holds ", domain.leases,
                                       " acquired data: children that need them could never finish; release the guards first"));
   close_reductions(self, task);
+  if (memory_ != nullptr) close_trees(self, task);  // it goes on with what it declared, in one piece
   if (self.on_device && domain.open.load(std::memory_order_acquire) != 1) device_workers_->begin_nested_wait(*self.frame);
   // Acquire: the children's effects.
   help_until(self, 1, [&] { return domain.open.load(std::memory_order_acquire) == 1; });

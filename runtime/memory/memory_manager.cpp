@@ -88,12 +88,15 @@ void MemoryManager::forget(detail::DataHeader& data) {
       under_way = true;  // the source of a transfer
     }
   }
+  leave_family(number);
   data_[number].header = nullptr;
   if (!under_way) free_number(number);  // otherwise its transfers still name it, and the last of them frees it
 }
 
 /// The datum has been written by nobody, and is to be read.
 void MemoryManager::materialise(std::uint32_t datum, NodeId wanted) {
+  MITRA_CHECK(!data_[datum].stale, "datum ", datum, " is wanted on node ", wanted.value,
+              ", and is not current: its parts are, or what it is a part of");
   const NodeId at = unwritten_at_home_ ? host_of_[wanted.index()] : wanted;
   Replica& r = replica(datum, at);
   if (!r.allocated) allocate(datum, at);
@@ -140,8 +143,12 @@ void MemoryManager::prefetch(const detail::TaskHeader& task, NodeId node) {
 
 std::uint64_t MemoryManager::bytes_to_reserve(std::span<const Use> uses, NodeId node) const {
   std::uint64_t bytes = 0;
-  for (const auto [datum, mode] : uses)
-    if (mode != AccessMode::reduce && !replica(datum, node).allocated) bytes += data_[datum].size;
+  std::uint32_t counted = kNone;  // a family whose room is in `bytes`
+  for (const auto [datum, mode] : uses) {
+    if (mode == AccessMode::reduce || replica(datum, node).allocated) continue;
+    if (is_family_home(datum, node) && std::exchange(counted, data_[datum].family) == data_[datum].family) continue;
+    bytes += room_for(datum, node);
+  }
   return bytes;
 }
 
@@ -169,7 +176,7 @@ bool MemoryManager::acquire(std::span<const Use> uses, NodeId node, std::uint32_
   if (n.gone) return client_.data_refused(number, Refusal::lost_node), false;
   for (const auto [datum, mode] : ticket.uses)
     if (data_[datum].lost && fetches(mode)) return client_.data_refused(number, Refusal::lost_data), false;
-  if (bytes_to_reserve(ticket.uses, node) != 0 && (!n.waiting.empty() || !reserve(ticket.uses, node))) {
+  if ((!n.waiting.empty() && bytes_to_reserve(ticket.uses, node) != 0) || !reserve(ticket.uses, node)) {
     n.waiting.push_back(number);
     if (n.waiting.size() == 1) admit_waiting(node);  // what cannot ever be had is refused at once
     return false;
@@ -409,8 +416,9 @@ void MemoryManager::check() const {
     std::uint64_t used = 0, pinned = 0;
     for (std::uint32_t d = 1; d < data_.size(); ++d) {
       const Replica& r = replica(d, NodeId(n));
-      used += r.allocated ? data_[d].size : 0;
+      used += r.allocated && !is_family_home(d, NodeId(n)) ? data_[d].size : 0;
       pinned += r.pins != 0 ? data_[d].size : 0;
+      MITRA_CHECK(r.state == ReplicaState::invalid || !data_[d].stale, "datum ", d, " is stale, and valid on node ", n);
       MITRA_CHECK(r.state == ReplicaState::invalid || r.allocated, "datum ", d, " is valid on node ", n, ", where it has no room");
       MITRA_CHECK(r.state != ReplicaState::modified || data_[d].valid == 1, "datum ", d, " is modified on node ", n, ", and ",
                   data_[d].valid, " replicas are valid");

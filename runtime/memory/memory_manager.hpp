@@ -102,6 +102,14 @@ class MemoryManager {
   /// A datum that was just added lies where another manager of the same machine has the content of `model`.
   void place_as(detail::DataHeader& data, const MemoryManager& other, const detail::DataHeader& model);
 
+  // --- partition trees (families.cpp) ---
+  /// `part` was just added: in a host's memory it lies where `root` does, whose room counts once for the whole family.
+  void join_family(detail::DataHeader& part, detail::DataHeader& root);
+  /// A transition has run on `node`: some of its data are current there from now on, others nowhere.
+  void regrouped(const detail::TaskHeader& transition, NodeId node);
+  /// The same without a transition, where nobody has touched `whole` yet. @param stays  `whole` stays current.
+  void enter_fresh(detail::DataHeader& whole, std::span<detail::DataHeader* const> parts, bool stays);
+
   /// Reserves room for all of these data on `node`, pins them and fetches what is missing.
   /// @param folds  The task folds a reduction: contributions come to it.
   /// @returns True: all is there. False: data_ready(ticket) or data_refused(ticket) will tell, perhaps before the return.
@@ -150,6 +158,9 @@ class MemoryManager {
   bool moves_at_home(std::uint32_t datum) const {
     return replica(datum, NodeId(0)).outgoing != 0 || replica(datum, NodeId(0)).transfer != kNone;
   }
+  bool is_written(std::uint32_t datum) const { return data_[datum].valid != 0; }
+  /// @returns Whether its parts are current in its place, or what it is a part of.
+  bool is_stale(std::uint32_t datum) const { return data_[datum].stale; }
   ReplicaState state(std::uint32_t datum, NodeId node) const { return replica(datum, node).state; }
   detail::DataHeader* header(std::uint32_t datum) const { return data_[datum].header; }
   Bytes size(std::uint32_t datum) const { return Bytes(data_[datum].size); }
@@ -188,6 +199,15 @@ class MemoryManager {
     std::uint32_t valid = 0;       // those of them that are valid
     NodeId any_valid{0};           // one of these
     bool lost = false;             // it had content, and a node was lost with it
+    std::uint32_t family = kNone;  // of data in parts
+    std::uint32_t entered = 0;     // in how many domains it is current, as a part
+    bool stale = false;            // current are its parts, or what it is a part of
+  };
+  /// Data that share their memory on hosts: it is taken at the first use, and kept.
+  struct Family {
+    std::uint64_t size = 0;  // of the root
+    std::uint32_t members = 0;
+    std::vector<bool> has_room{};  // by node
   };
   struct Node {
     std::uint64_t capacity = 0, used = 0, peak = 0, pinned = 0;
@@ -222,6 +242,14 @@ class MemoryManager {
   const Replica& replica(std::uint32_t datum, NodeId node) const {
     return replicas_[std::size_t{datum} * nodes_.size() + node.index()];
   }
+  bool is_family_home(std::uint32_t datum, NodeId node) const {
+    return data_[datum].family != kNone && host_of_[node.index()] == node;
+  }
+  std::uint64_t room_for(std::uint32_t datum, NodeId node) const;
+  void take_family_room(std::uint32_t datum, NodeId node);
+  void leave_family(std::uint32_t datum);
+  void make_current(std::uint32_t datum, NodeId node);
+  void make_stale(std::uint32_t datum);
   std::uint64_t bytes_to_reserve(std::span<const Use> uses, NodeId node) const;
   std::uint64_t bytes_of(std::span<const Use> uses) const;
   bool make_room(NodeId node, std::uint64_t bytes);
@@ -264,6 +292,8 @@ class MemoryManager {
   std::vector<Replica> replicas_;       // datum x node
   std::vector<Datum> data_;             // number 0 is nobody's
   std::vector<std::uint32_t> free_data_;
+  std::vector<Family> families_;
+  std::vector<std::uint32_t> free_families_;
   std::vector<Transfer> transfers_;
   std::vector<std::uint32_t> free_transfers_;
   std::vector<Ticket> tickets_;

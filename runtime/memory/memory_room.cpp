@@ -26,7 +26,7 @@ void MemoryManager::give_room(NodeId node, std::uint64_t bytes) { nodes_[node.in
 
 void MemoryManager::list(std::uint32_t datum, NodeId node) {
   Replica& r = replica(datum, node);
-  if (r.listed) return;
+  if (r.listed || is_family_home(datum, node)) return;
   Node& n = nodes_[node.index()];
   r.listed = true;
   r.lru_previous = n.lru_last;
@@ -53,7 +53,10 @@ bool MemoryManager::allocate(std::uint32_t datum, NodeId node) {
   }
   replica(datum, node).allocated = true;
   ++data_[datum].copies;
-  take_room(node, data_[datum].size);
+  if (is_family_home(datum, node))
+    take_family_room(datum, node);
+  else
+    take_room(node, data_[datum].size);
   return true;
 }
 
@@ -96,7 +99,7 @@ void MemoryManager::drop(std::uint32_t datum, NodeId node) {
   if (!r.allocated) return;
   r.allocated = false;
   --data_[datum].copies;
-  give_room(node, data_[datum].size);
+  if (!is_family_home(datum, node)) give_room(node, data_[datum].size);
   client_.release(datum, node);
 }
 
@@ -133,7 +136,8 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
     if (node == from || host_of_[node.index()] != host || replica(datum, node).allocated || nodes_[node.index()].gone) continue;
     const Node& n = nodes_[node.index()];
     const std::uint64_t free = n.capacity == 0 ? ~std::uint64_t{0} : n.capacity > n.used ? n.capacity - n.used : 0;
-    if (free < size) continue;
+    const std::uint64_t needed = room_for(datum, node);
+    if (free < needed) continue;
     if (free > most) {
       most = free;
       widest = node;
@@ -147,7 +151,8 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
   if (nearest.valid()) return nearest;
   if (widest.valid()) return widest;
   for (std::uint32_t n = host.value; n < nodes_.size(); ++n)
-    if (NodeId(n) != from && host_of_[n] == host && !nodes_[n].gone && !replica(datum, NodeId(n)).allocated && drop_copies(NodeId(n), size))
+    if (NodeId(n) != from && host_of_[n] == host && !nodes_[n].gone && !replica(datum, NodeId(n)).allocated &&
+        drop_copies(NodeId(n), room_for(datum, NodeId(n))))
       return NodeId(n);
   return {};
 }
@@ -225,7 +230,7 @@ bool MemoryManager::make_room_for(std::span<const Use> uses, NodeId node) {
 
 /// Takes room for all of them, or for none. @returns Whether there is room now; if not, what can leave is on its way.
 bool MemoryManager::reserve(std::span<const Use> uses, NodeId node) {
-  if (!make_room_for(uses, node)) return false;
+  if (bytes_to_reserve(uses, node) != 0 && !make_room_for(uses, node)) return false;
   taken_.clear();
   for (const auto [datum, mode] : uses) {
     if (mode == AccessMode::reduce || replica(datum, node).allocated) continue;

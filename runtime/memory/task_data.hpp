@@ -7,6 +7,8 @@
 #include <mitra/access.hpp>
 #include <mitra/detail/task_header.hpp>
 
+#include "graph/tree_levels.hpp"
+
 namespace mitra::memory {
 
 constexpr bool fetches(AccessMode mode) {
@@ -24,6 +26,11 @@ void for_each_datum(const detail::TaskHeader& task, F&& f) {
     const std::uint32_t number = words[i].data()->replicas;
     if (number == 0 || words[i].mode() == AccessMode::scratch) continue;
     AccessMode mode = words[i].mode();
+    // Of a transition between levels of a partition tree, which has several: a fold, too, has an operation.
+    if (mode != AccessMode::reduce && words[i].operation() != 0 && task.accesses > 1) {
+      if (words[i].operation() & graph::kBring) f(number, AccessMode::read);
+      continue;
+    }
     bool seen = false;
     for (std::size_t j = 0; j < task.accesses; ++j) {
       if (j == i || words[j].data() != words[i].data() || words[j].mode() == AccessMode::scratch) continue;

@@ -164,7 +164,7 @@ TEST_CASE("memory for one working set is enough, and what is pushed out comes ba
   }
 }
 
-TEST_CASE("what can never fit is refused at submission, with the sizes; what fits a core's memory runs there") {
+TEST_CASE("what can never fit is refused at submission, with the sizes, and what fits the memory of a core runs there") {
   Runtime rt(only_on_devices("2:mem=800 B"));
   std::vector<double> x(200, 1.0);
   auto X = rt.data(x, "x");

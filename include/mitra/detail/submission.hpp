@@ -253,6 +253,14 @@ struct CheckParameter<GivenStream, Param> {
 
 template <class Arg> inline constexpr bool is_reduction = false;
 template <class Kind> inline constexpr bool is_reduction<Access<Kind, AccessMode::reduce>> = true;
+template <class Arg> inline constexpr bool is_scratch = false;
+template <class Kind> inline constexpr bool is_scratch<Access<Kind, AccessMode::scratch>> = true;
+template <class Arg> inline constexpr bool is_access_list = false;
+template <class Kind, AccessMode Mode> inline constexpr bool is_access_list<AccessList<Kind, Mode>> = true;
+
+/// Calls f(Runtime&), with a Runtime of this engine. Defined in runtime.hpp.
+template <class F>
+void with_runtime(Engine& engine, F&& f);
 
 /// `Body` is a one-shot function object or a BodyOf<codelet state>.
 template <class Body, class Indices, class... Args>
@@ -300,6 +308,30 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
     std::apply([&](auto&&... p) { c.body.hip(HipStream{context.stream}, static_cast<decltype(p)>(p)...); },
                std::tuple_cat(passed<I, Args>(c, context)...));
   }
+  static void run_split(TaskHeader& task, const ExecutionContext& context) {
+    Closure& c = closure(task);
+    with_runtime(*context.engine, [&](auto& rt) {
+      std::apply([&](auto&&... p) { c.body.split(rt, static_cast<decltype(p)>(p)...); },
+                 std::tuple_cat(referred<I, Args>(c, context)...));
+    });
+  }
+  /// As passed(), with references to data in place of views.
+  template <std::size_t N, class Arg>
+  static auto referred(const Closure& c, const ExecutionContext& context) {
+    [[maybe_unused]] const AccessWord* words = context.task->access_words();
+    if constexpr (Argument<Arg>::is_access && is_scratch<Arg>) {
+      return std::tuple<>{};
+    } else if constexpr (Argument<Arg>::is_access && Argument<Arg>::gives_parameter) {
+      return std::tuple(DataRef<typename Arg::kind>(words[access_index<N, Args...>()].data()));
+    } else if constexpr (is_access_list<Arg> && Argument<Arg>::gives_parameter) {
+      const ListRange& range = std::get<N>(c.values);
+      std::vector<DataRef<typename Arg::kind>> list;
+      for (std::uint32_t i = 0; i < range.count; ++i) list.emplace_back(words[range.first + i].data());
+      return std::tuple(std::move(list));
+    } else {
+      return passed<N, Arg>(c, context);
+    }
+  }
   static WorkAmount cost(TaskHeader& task) {
     const ExecutionContext shapes_only{nullptr, {}, NodeId(0), &task};
     Closure& c = closure(task);
@@ -332,6 +364,10 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
     if constexpr (Body::has_hip) return &run_hip;
     return nullptr;
   }
+  static constexpr TaskType::Launch split_launch() {
+    if constexpr (Body::has_split) return &run_split;
+    return nullptr;
+  }
   static constexpr WorkAmount (*cost_function())(TaskHeader&) {
     if constexpr (Body::has_cost) return &cost;
     return nullptr;
@@ -342,6 +378,7 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
       .destroy = !on_heap && std::is_trivially_destructible_v<Closure> ? nullptr : &destroy,
       .cost = cost_function(),
       .emulated = Body::emulated ? 2 : 0,
+      .split = split_launch(),
       .modelled = Body::hip_modelled ? 2 : 0,
   };
 
@@ -442,7 +479,7 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
 /// A function object used once: it is a CPU implementation.
 template <class F>
 struct OneShotBody {
-  static constexpr bool has_cpu = true, has_hip = false, has_cost = false, hip_modelled = false, emulated = false;
+  static constexpr bool has_cpu = true, has_hip = false, has_cost = false, has_split = false, hip_modelled = false, emulated = false;
   [[no_unique_address]] F function;
   template <class... P>
   void cpu(P&&... p) { std::invoke(function, std::forward<P>(p)...); }
@@ -451,16 +488,18 @@ struct OneShotBody {
 /// The implementations of a codelet, by reference: the engine keeps the state.
 template <class State>
 struct CodeletBody;
-template <class Cpu, class Hip, class Cost>
-struct CodeletBody<CodeletState<Cpu, Hip, Cost>> {
+template <class Cpu, class Hip, class Cost, class Split>
+struct CodeletBody<CodeletState<Cpu, Hip, Cost, Split>> {
   static constexpr bool has_cpu = !std::is_same_v<Cpu, Unimplemented>;
   static constexpr bool hip_modelled = std::is_same_v<Hip, Modelled>;
   static constexpr bool has_hip = !std::is_same_v<Hip, Unimplemented> && !hip_modelled;
   static constexpr bool has_cost = !std::is_same_v<Cost, Unimplemented>;
   static constexpr bool emulated = has_cpu;
-  const CodeletState<Cpu, Hip, Cost>* state;
+  static constexpr bool has_split = !std::is_same_v<Split, Unimplemented>;
+  const CodeletState<Cpu, Hip, Cost, Split>* state;
   template <class... P> void cpu(P&&... p) const { if constexpr (has_cpu) std::invoke(state->cpu, std::forward<P>(p)...); }
   template <class... P> void hip(P&&... p) const { if constexpr (has_hip) std::invoke(state->hip, std::forward<P>(p)...); }
+  template <class... P> void split(P&&... p) const { if constexpr (has_split) std::invoke(state->split, std::forward<P>(p)...); }
   template <class... P> WorkAmount cost(P&&... p) const {
     if constexpr (has_cost) {
       WorkAmount work = std::invoke(state->cost, std::forward<P>(p)...);
@@ -488,8 +527,8 @@ SourceLocation first_location(SourceLocation otherwise, const Args&... args) {
   return otherwise;
 }
 
-template <class Cpu, class Hip, class Cost>
-void keep_codelet(Engine& engine, const Codelet<Cpu, Hip, Cost>& codelet) {
+template <class Cpu, class Hip, class Cost, class Split>
+void keep_codelet(Engine& engine, const Codelet<Cpu, Hip, Cost, Split>& codelet) {
   // Relaxed: another thread that sees the old value only keeps the state twice.
   if (codelet.state()->kept_by.load(std::memory_order_relaxed) != engine.serial()) [[unlikely]] {
     engine.keep(codelet.state());
@@ -498,7 +537,8 @@ void keep_codelet(Engine& engine, const Codelet<Cpu, Hip, Cost>& codelet) {
 }
 
 template <class T> inline constexpr bool is_codelet = false;
-template <class Cpu, class Hip, class Cost> inline constexpr bool is_codelet<Codelet<Cpu, Hip, Cost>> = true;
+template <class Cpu, class Hip, class Cost, class Split>
+inline constexpr bool is_codelet<Codelet<Cpu, Hip, Cost, Split>> = true;
 
 }  // namespace detail
 

@@ -33,6 +33,7 @@ struct TaskType {
   void (*destroy)(TaskHeader&) noexcept = nullptr;  ///< Null: nothing to destroy.
   WorkAmount (*cost)(TaskHeader&) = nullptr;        ///< Null: the codelet does not say.
   std::uint8_t emulated = 0;  ///< Bit WorkerKind: an emulated device of that kind runs the CPU body.
+  Launch split = nullptr;                           ///< Submits finer tasks in place of the body; null: there are none.
   std::uint8_t modelled = 0;  ///< Bit WorkerKind: not implemented there, and yet a simulation may place it there.
 };
 

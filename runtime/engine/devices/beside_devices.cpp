@@ -9,24 +9,30 @@
 
 #include "engine/helping.hpp"
 #include "engine/recorder.hpp"
+#include "engine/trees.hpp"
 
 namespace mitra::engine {
 
 TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* task) {
   Frame* frame = std::exchange(self.arrived, nullptr);
-  if (frame != nullptr && frame->asked_by != nullptr) frame->asked_by->awaited.fetch_sub(1, std::memory_order_relaxed);
+  if (frame != nullptr && frame->asked_by != nullptr) {
+    // Release: whoever was given the task may ask the policy again, and is told so, if it sleeps.
+    frame->asked_by->awaited.fetch_sub(1, std::memory_order_acq_rel);
+    if (frame->asked_by != &self) wake_worker(frame->worker);
+  }
   bool cancelled = (task->traits & detail::kRecorded) == 0 && (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
   if (task->traits & detail::kRecorded) {
     const auto& graph = *reinterpret_cast<detail::GraphStorage*>(task->parent->block);
     cancelled = graph.poisoned.load(std::memory_order_relaxed) &&
                 graph.cancelled[static_cast<std::size_t>(task - graph.nodes.get())].load(std::memory_order_relaxed);
   }
-  if (cancelled) {
+  const bool transition = is_transition(*task);
+  if (cancelled && !transition) {  // whatever has failed, the replicas are where the levels of the trees say
     if (frame != nullptr) memory_->leave(*frame, false);
     tell_cancelled(self, *task);
     return finish(self, task, true);
   }
-  if (frame == nullptr && !LiveMemory::in_place(*task)) {
+  if (frame == nullptr && (transition || !LiveMemory::in_place(*task))) {
     // Before it is asked for: it may arrive, and be executed by somebody else, before this thread goes on.
     self.awaited.fetch_add(1, std::memory_order_relaxed);
     frame = memory_->enter(*task, NodeId(0), self.context.worker, &self);
@@ -36,10 +42,17 @@ TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* ta
   if (frame != nullptr && frame->state.load(std::memory_order_acquire) == Frame::State::refused) {
     const std::string why = frame->refusal;
     memory_->leave(*frame, false);
+    if (transition) memory_->regrouped(*task);
     fail(task, std::make_exception_ptr(Error(why)));
     return finish(self, task, true);
   }
   if (frame != nullptr) memory_->gather_contributions(*frame);
+  if (transition) {
+    memory_->leave(*frame, true);
+    memory_->regrouped(*task);
+    self.executed.store(self.executed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return finish(self, task, cancelled);
+  }
   Frame* const below = std::exchange(self.frame, frame);
   const std::uint32_t row = task->traits & detail::kInternal ? 0 : LiveCosts::of(*task).row;  // 0: the policy asks for no estimates
   const Seconds start = row != 0 ? driver_->now() : Seconds(0.0);
@@ -60,6 +73,7 @@ void TaskEngine::wait_for_data(ThreadState& self, Frame& frame) {
 }
 
 void TaskEngine::take_data_back(ThreadState& self) {
+  if (self.splitting != 0) return;  // it has no body to go on with
   if (self.frame == nullptr) {
     TaskHeader& task = *self.context.task;
     if (LiveMemory::in_place(task)) return;

@@ -200,7 +200,14 @@ void DeviceWorkers::send_on(Lane& lane, TaskHeader* task) {
 
 /// The policy knows of no loss: what it has for the lost device is passed on as fast as others can take it.
 bool DeviceWorkers::redirect(Lane& lane) {
-  bool any = false;
+  std::vector<TaskHeader*> given;  // by another lost device, before this one was lost, too
+  {
+    detail::SpinGuard guard(lane.given_lock);
+    given.swap(lane.given);
+  }
+  lane.load.fetch_sub(static_cast<unsigned>(given.size()), std::memory_order_relaxed);
+  for (TaskHeader* task : given) send_on(lane, task);
+  bool any = !given.empty();
   for (;;) {
     bool device = false, room = false;
     for (const auto& other : lanes_) {
@@ -264,6 +271,7 @@ void DeviceWorkers::accept(Lane& lane, TaskHeader* task) {
 void DeviceWorkers::release_one(Lane& lane) {
   --lane.held;
   lane.load.fetch_sub(1, std::memory_order_relaxed);
+  if (lane.held == 0) memory_.idle(lane.device->worker);
 }
 
 void DeviceWorkers::arrived(Lane& lane, Frame& frame) {
@@ -404,6 +412,7 @@ void DeviceWorkers::begin_nested_wait(Frame& frame) {
   Lane& lane = *lanes_[static_cast<std::size_t>(&device - devices_.all().data())];
   if (!std::exchange(frame.nested, true)) {
     memory_.begin_nested_wait(frame);
+    memory_.idle(device.worker);
     lane.nested.fetch_add(1, std::memory_order_relaxed);
     lane.streams_left.fetch_or(std::uint64_t{1} << frame.stream, std::memory_order_release);
     device.driver->leave_stream(device.number, frame.stream);

@@ -8,6 +8,7 @@
 
 #include "engine/hot_path.hpp"
 #include "engine/task_engine.hpp"
+#include "graph/partition_tree.hpp"
 #include "memory/private_copies.hpp"
 #include "memory/task_data.hpp"
 
@@ -88,6 +89,23 @@ void LiveMemory::forget(Datum& datum) {
   manager_.forget(datum);
 }
 
+void LiveMemory::add_part(Datum& part, Datum& root) {
+  const std::scoped_lock lock(mutex_);
+  add(part);
+  manager_.join_family(part, root);
+  home_changed(part.replicas);
+}
+
+void LiveMemory::enter_fresh(Datum& whole, std::span<detail::DataHeader* const> parts, bool stays) {
+  const std::scoped_lock lock(mutex_);
+  manager_.enter_fresh(whole, parts, stays);
+}
+
+void LiveMemory::regrouped(const detail::TaskHeader& transition) {
+  const std::scoped_lock lock(mutex_);
+  manager_.regrouped(transition, NodeId(0));
+}
+
 void LiveMemory::moved(Datum& datum) {
   const std::scoped_lock lock(mutex_);
   if (datum.replicas == 0) return;
@@ -121,7 +139,7 @@ std::vector<Datum*> LiveMemory::take_away_from_home() {
   std::vector<Datum*> data;
   for (const std::uint32_t number : std::exchange(away_, {})) {
     extras_[number].away = false;
-    if (manager_.home(number) != HomeState::exclusive) data.push_back(extras_[number].datum);
+    if (manager_.home(number) != HomeState::exclusive && !manager_.is_stale(number)) data.push_back(extras_[number].datum);
   }
   return data;
 }
@@ -130,7 +148,8 @@ bool LiveMemory::away_from_home(const Datum& datum) {
   const std::scoped_lock lock(mutex_);
   if (datum.replicas == 0) return false;
   if (manager_.moves_at_home(datum.replicas)) return true;
-  return datum.lent && manager_.home(datum.replicas) == HomeState::absent;
+  return (graph::in_tree(datum) ? datum.tree->root->lent : datum.lent) && !manager_.is_stale(datum.replicas) && manager_.home(datum.replicas) == HomeState::absent &&
+         manager_.is_written(datum.replicas);
 }
 
 // ------------------------------------------------------------------------------------------------ tasks
@@ -344,6 +363,7 @@ bool LiveMemory::leave(Frame& frame, bool ran) {
     manager_.release_unused(contents, frame.node);
   manager_.release_unused(std::span(frame.uses).subspan(contents.size()), frame.node);
   const bool kept = ran && !frame.published && remember(frame, contents);
+  if (std::exchange(frame.known_at_home, false)) --published_at_home_;
   if (frame.nested) --per_device_[place_of(frame.node)].nested;
   for (const Frame::Private& own : frame.privates) {
     if (own.scratch) {
@@ -367,6 +387,15 @@ bool LiveMemory::remember(Frame& frame, std::span<const Use> contents) {
     return false;
   }
   detail::TaskHeader& task = *frame.task;
+  // Parts share their home with others, whose writes nobody tells of here: their content is not followed, and copied at once.
+  const auto in_tree = [&](const Use& use) { return graph::in_tree(static_cast<const Datum&>(*manager_.header(use.datum))); };
+  if (std::ranges::any_of(contents, in_tree)) {
+    for (const Use& use : contents) {
+      if (!in_tree(use)) lineage_.ran_on_device(task, std::span(&use, 1), {}, false);
+      if (memory::writes(use.mode)) manager_.write_back(*manager_.header(use.datum));
+    }
+    return false;
+  }
   // What a body refers to lives until the application waits, a child's until its parent ends; a recorded node's values change.
   const bool again = task.parent == nullptr && task.type->launch[0] != nullptr && !frame.failed && !frame.published &&
                      (task.traits & (detail::kRecorded | detail::kParent)) == 0;
@@ -387,6 +416,7 @@ bool LiveMemory::remember(Frame& frame, std::span<const Use> contents) {
 
 void LiveMemory::publish(Frame& frame) {
   const std::scoped_lock lock(mutex_);
+  if (frame.node == NodeId(0) && !std::exchange(frame.known_at_home, true)) ++published_at_home_;
   if (std::exchange(frame.published, true)) return;  // what an earlier child has made of it is what counts now
   const auto contents = contents_of(frame);
   manager_.publish(contents, frame.node);
@@ -471,7 +501,7 @@ void LiveMemory::home_changed(std::uint32_t number) {
   HomeState home = extra.contributions.empty() ? manager_.home(number) : HomeState::absent;
   if (home == HomeState::exclusive && lineage_.home_is_needed(number)) home = HomeState::readable;  // its writer has to ask
   extra.datum->home.store(static_cast<std::uint8_t>(home), std::memory_order_release);
-  if (home == HomeState::exclusive || extra.away || !extra.datum->lent) return;
+  if (home == HomeState::exclusive || extra.away || !graph::root_of(*extra.datum).lent) return;
   extra.away = true;
   away_.push_back(number);
 }
@@ -505,7 +535,7 @@ void LiveMemory::pack_home(std::uint32_t number, void* to) {
 
 void* LiveMemory::exchange_home(std::uint32_t number) {
   auto& datum = static_cast<Datum&>(*manager_.header(number));
-  if (datum.lent || datum.host == nullptr || datum.shape.ld != datum.shape.rows) return nullptr;
+  if (published_at_home_ != 0 || datum.lent || datum.host == nullptr || datum.shape.ld != datum.shape.rows) return nullptr;
   void* const other = take_memory(datum.shape.bytes());
   void* const before = datum.host;
   std::atomic_ref(datum.host).store(other, std::memory_order_release);
@@ -715,6 +745,10 @@ Seconds LiveMemory::busy_until(WorkerId worker, Seconds now) {
 void LiveMemory::began(WorkerId worker, detail::TaskHeader& task, Seconds now) {
   const std::scoped_lock lock(mutex_);
   costs_.began(worker, task, now);
+}
+void LiveMemory::idle(WorkerId worker) {
+  const std::scoped_lock lock(mutex_);
+  costs_.ended(worker, false, engine_.now());
 }
 void LiveMemory::ended(WorkerId worker, std::uint32_t row, Seconds duration, bool holds_others, Seconds now) {
   const std::scoped_lock lock(mutex_);

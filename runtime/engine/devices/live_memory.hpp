@@ -54,6 +54,7 @@ struct Frame {
   unsigned stream = 0;
   bool published = false;         ///< Its children may see what it wrote, and have changed it.
   bool failed = false;            ///< The body threw.
+  bool known_at_home = false;     ///< A host task with children: its body goes on, with the addresses that it has.
   bool nested = false;            ///< It has waited for its children, and its stream works for others.
   std::string refusal;
   Seconds start;
@@ -70,6 +71,10 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   // --- data ---
   void add(graph::Datum& datum);
   void forget(graph::Datum& datum);
+  void add_part(graph::Datum& part, graph::Datum& root);
+  void enter_fresh(graph::Datum& whole, std::span<detail::DataHeader* const> parts, bool stays);
+  /// A transition between levels of a partition tree is over.
+  void regrouped(const detail::TaskHeader& transition);
   /// The application has given it other memory.
   void moved(graph::Datum& datum);
 
@@ -138,6 +143,9 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   void began(WorkerId worker, detail::TaskHeader& task, Seconds now);
   /// @param row  Of the task, which is over.
   void ended(WorkerId worker, std::uint32_t row, Seconds duration, bool holds_others, Seconds now);
+
+  /// The worker holds nothing that keeps it from other tasks.
+  void idle(WorkerId worker);
 
   // --- what policies ask ---
   std::optional<Estimate> estimate(detail::TaskHeader& task, ClassId worker_class);
@@ -240,6 +248,7 @@ class LiveMemory final : private memory::MemoryClient, private LineageClient {
   std::atomic<std::size_t> arrived_count_{0};
   SimulationReport::Memory sums_;
   std::uint64_t lost_devices_ = 0;
+  unsigned published_at_home_ = 0;  // frames of host tasks whose bodies go on, with addresses that they know
   std::string loss_;  // what was lost for good, and why
   friend class TaskEngine;
 };

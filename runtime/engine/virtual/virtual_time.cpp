@@ -8,6 +8,7 @@
 
 #include "engine/hot_path.hpp"
 #include "engine/task_engine.hpp"
+#include "engine/trees.hpp"
 
 namespace mitra::engine {
 
@@ -91,6 +92,21 @@ void VirtualTime::forget_data(Datum& datum) {
   if (many_nodes_) memory_.forget(datum);
 }
 
+void VirtualTime::check_home(const Datum& root) const {
+  const Bytes capacity = machine_.memory_nodes[0].capacity, size = root.shape.bytes();
+  if (!many_nodes_ || capacity == Bytes(0) || size <= capacity) return;
+  throw MisuseError(detail::message("a partition of ", root.label(), ": it takes ", size.value, " bytes, and the host's memory of ",
+                                    machine_.name, ", where a datum and its parts meet, has ", capacity.value,
+                                    "; register smaller data, such as rt.matrix<T>(...).tiled(...)"));
+}
+
+void VirtualTime::add_part(Datum& part, Datum& root) {
+  part.shape_number = costs_.shape_number(part.shape) & 0xffffff;
+  if (!many_nodes_) return;
+  memory_.add(part, false);
+  memory_.join_family(part, root);
+}
+
 // ------------------------------------------------------------------------------------------------ submission
 
 VirtualTask& VirtualTime::of(const TaskHeader& task) const {
@@ -104,7 +120,8 @@ void VirtualTime::prepare(TaskHeader& task) {
   task.kinds |= task.type->modelled;
   if (!config_.execute)
     for (std::size_t i = 0; i < task.accesses; ++i)
-      if (const detail::AccessWord word = task.access_words()[i]; !reads_only(word.mode())) graph::datum_of(word).written = true;
+      if (const detail::AccessWord word = task.access_words()[i]; !reads_only(word.mode()))
+        graph::root_of(graph::datum_of(word)).written = true;
   VirtualTask& mine = of(task);
   mine.row = costs_.row_of(task);
   const std::uint8_t known = costs_.known_kinds(mine.row);
@@ -145,8 +162,10 @@ void VirtualTime::submitted(TaskHeader& task, double path_end, std::uint32_t pat
     mine = {path_end, path, TaskCosts::kNothing};
     return;
   }
-  mine.path_end = path_end + costs_.shortest(mine.row);
-  mine.path = books_.add_to_path(path, mine.row, mine.path_end);
+  // Of one that may be split nobody knows how long it takes at least.
+  const bool may_split = task.type->split != nullptr && policy_.may_split();
+  mine.path_end = path_end + (may_split ? 0.0 : costs_.shortest(mine.row));
+  mine.path = books_.add_to_path(path, may_split ? TaskCosts::kNothing : mine.row, mine.path_end);
   books_.count_task(mine.row);
   if (kept_ != nullptr) kept_->add(task, mine.row);
 }
@@ -184,6 +203,17 @@ void VirtualTime::hand_over(ThreadState& self, TaskHeader* task) {
       if (!by.valid() || kind_of(workers_[by.index()]) == static_cast<WorkerKind>(kind)) idle_.hear(static_cast<WorkerKind>(kind));
   }
   if (woken_.size() == woken) ++unclaimed_[kind_set(TaskRef(task))];
+}
+
+bool VirtualTime::splits(ThreadState& self, TaskHeader& task) {
+  acting_ = &self;
+  return policy_.splits(TaskRef(&task), self.view);
+}
+
+void VirtualTime::was_split(const TaskHeader& task) {
+  const VirtualTask& mine = of(task);
+  books_.uncount_task(mine.row);
+  if (kept_ != nullptr && mine.path != 0 && mine.path <= kept_->row.size()) kept_->row[mine.path - 1] = TaskCosts::kNothing;
 }
 
 TaskHeader* VirtualTime::take_from_policy(ThreadState& self, WorkerId worker) {
@@ -250,6 +280,12 @@ void VirtualTime::settle(ThreadState& self) {
   const std::size_t patience = 4096 + 64 * workers_.size();
   std::size_t in_vain = 0;  // workers woken one after the other that took nothing
   for (;;) {
+    if (TaskHeader* const task = engine_.take_split()) {
+      const Acting acting(self, {&engine_, WorkerId(), NodeId(0), nullptr}, WorkerKind::cpu);
+      if (TaskHeader* next = engine_.run_split(self, task)) engine_.hand_to_policy(self, next);
+      engine_.complete_deferred(self);
+      continue;
+    }
     if (!arrived_.empty()) {
       const std::uint32_t slot = arrived_.front();
       arrived_.pop_front();
@@ -279,7 +315,7 @@ void VirtualTime::settle(ThreadState& self) {
           unclaimed_[set] = 0;
         }
       }
-    if (!any && arrived_.empty() && woken_.empty()) return;
+    if (!any && arrived_.empty() && woken_.empty() && engine_.splits_waiting_.load(std::memory_order_relaxed) == 0) return;
   }
 }
 
@@ -357,7 +393,8 @@ void VirtualTime::start(ThreadState& self, std::uint32_t number) {
     } else {
       cancelled = (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
     }
-    if (cancelled) {
+    slots_[number].poisoned = cancelled;
+    if (cancelled && !is_transition(*task)) {
       if (many_nodes_) memory_.release_unused(*task, worker.node);
       free_slot(number);
       --worker.held;
@@ -411,8 +448,9 @@ void VirtualTime::end(ThreadState& self, std::uint32_t number) {
   const Acting acting(self, context_of(id, nullptr), kind_of(worker));
   acting_ = &self;
   if (many_nodes_ && !slot.data_released) memory_.release(*task, worker.node);
+  if (many_nodes_ && is_transition(*task)) memory_.regrouped(*task, worker.node);
   if (watches_completions_) policy_.finished(TaskRef(task), Measured{id, slot.start, now - slot.start}, self.view);
-  TaskHeader* const next = engine_.finish(self, task, slot.failed);
+  TaskHeader* const next = engine_.finish(self, task, slot.failed || slot.poisoned);
   engine_.complete_deferred(self);
   if (next != nullptr) {
     if (worker.held < worker.pipeline)

@@ -56,6 +56,12 @@ class VirtualTime final : private memory::MemoryClient {
   // --- data ---
   void add_data(Datum& datum);
   void forget_data(Datum& datum);
+  // Of partition trees.
+  bool has_many_memories() const { return many_nodes_; }
+  /// @throws MisuseError if the host's memory, where transitions bring a tree together, is smaller than its root.
+  void check_home(const Datum& root) const;
+  void add_part(Datum& part, Datum& root);
+  void enter_fresh(Datum& whole, std::span<detail::DataHeader* const> parts, bool stays) { memory_.enter_fresh(whole, parts, stays); }
   /// A datum that was just added lies where another run on the same machine has the content of `model`.
   void place_as(Datum& datum, const memory::MemoryManager& other, const Datum& model) {
     if (many_nodes_) memory_.place_as(datum, other, model);
@@ -79,6 +85,10 @@ class VirtualTime final : private memory::MemoryClient {
 
   // --- scheduling ---
   void hand_over(ThreadState& self, TaskHeader* task);
+  /// Does the policy want finer tasks in place of this one?
+  bool splits(ThreadState& self, TaskHeader& task);
+  /// It takes no time itself: the books are to hold its children alone.
+  void was_split(const TaskHeader& task);
   void wake(WorkerId worker) { woken_.push_back(worker); }
   /// Makes one event happen. @returns False if nothing can happen any more.
   bool step(ThreadState& self);
@@ -133,6 +143,7 @@ class VirtualTime final : private memory::MemoryClient {
     WorkerId worker;
     bool running = false;
     bool failed = false;
+    bool poisoned = false;       // a transition behind a failed task: it takes place, and cancels what follows
     bool data_released = false;
     bool body_done = false;  // with `execute`: it has run, its duration is still to pass
     Seconds start, duration;
