@@ -18,6 +18,10 @@ class Dmdas final : public ExpectedEnd {
   static ExpectedEndOptions options(const PolicyArguments& arguments) {
     ExpectedEndOptions options = ExpectedEndOptions::with_transfers(arguments);
     options.by_priority = true;
+    const std::string& split = arguments.text("split");
+    if (split != "never" && split != "auto" && split != "always")
+      throw ConfigError("scheduler parameter split=" + split + ": never, auto or always is expected");
+    options.splitting = split == "never" ? Splitting::never : split == "auto" ? Splitting::automatic : Splitting::always;
     options.window = static_cast<std::size_t>(arguments.integer("window", 1));
     return options;
   }
@@ -33,4 +37,5 @@ MITRA_SCHEDULER(dmdas, mitra::Dmdas, "dmdar with the most urgent task first",
                 {"contention", "0", "how many times longer than over idle links transfers take; 0: twice the count of GPUs"},
                 {"gamma", "0", "microseconds that one joule is worth"},
                 {"idle_power", "0", "watts of the machine while one worker makes the others wait; counts with gamma"},
+                {"split", "auto", "tasks that can be split: never, always, or auto: where the cores together end it first"},
                 {"window", "16", "tasks of a worker's queue that are looked at for data which are there"});

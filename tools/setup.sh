@@ -5,7 +5,7 @@
 packages_to_build="cmake ninja-build g++ pkg-config libhwloc-dev libfmt-dev libcli11-dev nlohmann-json3-dev libtomlplusplus-dev
   libopenblas-dev liblapacke-dev libglpk-dev libtbb-dev"
 packages_to_test="$packages_to_build catch2 python3 clang-14 libomp-14-dev libstarpu-dev
-  libsimgrid-dev libbenchmark-dev"
+  libsimgrid-dev libbenchmark-dev hipcc libamdhip64-dev"
 
 say() { printf '== %s\n' "$*"; }
 fail() {

@@ -73,6 +73,15 @@ WorkloadResult run(Runtime& rt, Workload& workload) {
     result.executed_by_worker.push_back(after.executed_by_worker[w] -
                                         (w < before.executed_by_worker.size() ? before.executed_by_worker[w] : 0));
 
+  if (after.memory) {
+    const auto since = [](Bytes now, Bytes then) { return Bytes(now.value - then.value); };
+    result.memory = after.memory;
+    result.memory->to_device = since(after.memory->to_device, before.memory->to_device);
+    result.memory->from_device = since(after.memory->from_device, before.memory->from_device);
+    result.memory->between_devices = since(after.memory->between_devices, before.memory->between_devices);
+    result.memory->transfers -= before.memory->transfers;
+    result.memory->evictions -= before.memory->evictions;
+  }
   result.simulation = rt.simulation();
   if (result.simulation) result.makespan = result.simulation->makespan;
 

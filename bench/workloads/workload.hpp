@@ -56,6 +56,7 @@ struct WorkloadResult {
   double flops = 0.0;
   Seconds submit;                                 ///< What the submitting thread spent in Workload::submit().
   Seconds makespan;                               ///< From the first submission to the end of the last task.
+  std::optional<SimulationReport::Memory> memory;  ///< Beside devices, live: what was moved meanwhile.
   std::optional<SimulationReport> simulation;     ///< Of a run in virtual time; the makespan is virtual then.
   std::vector<std::uint64_t> executed_by_worker;  ///< Of the tasks above.
   std::optional<double> residual;

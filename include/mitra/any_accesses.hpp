@@ -43,7 +43,7 @@ class AnyView {
   /// Rows, columns, leading dimension, bytes of an element; all 0 for a token.
   detail::Shape shape() const {
     const detail::Shape& whole = word().data()->shape;
-    return is_private() ? whole.packed() : whole;
+    return is_private() || context_->addresses != nullptr ? whole.packed() : whole;
   }
   /// The memory; for AccessMode::read, nothing may be written there. A datum of Mitra's that nobody has looked at before
   /// is allocated now.

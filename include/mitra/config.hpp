@@ -8,11 +8,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <mitra/types.hpp>
 
 namespace mitra {
 
+class DeviceDriver;
 class SchedulingPolicy;
 /// Makes a policy, a new one at each call.
 using PolicyMaker = std::function<std::unique_ptr<SchedulingPolicy>()>;
@@ -42,6 +44,16 @@ struct Config {
   /// The file of measured times; empty: none. Env: MITRA_MODELS; from_environment() without it: models-HOST.toml in
   /// $XDG_CACHE_HOME/mitra or ~/.cache/mitra.
   std::string models;
+
+  /// Emulated devices: COUNT[:mem=256MB,bw=8GB/s,speed=20,...]; empty: none. @see docs/devices.md. Env: MITRA_EMU.
+  std::string emu;
+  /// Tasks that devices have run are kept until a copy of what they wrote has arrived in the host's memory, at the next wait()
+  /// at the latest: so that they can be run again when a device is lost. Env: MITRA_RECOVERY=0|1.
+  bool recovery = true;
+  /// Limits of memories: NAME=BYTES,... with the names of `mitra machine`, or worker classes: "emu=64MB". Env: MITRA_MEMORY.
+  std::string memory;
+  /// Makers of further drivers of devices: your own, or a test's.
+  std::vector<std::function<std::unique_ptr<DeviceDriver>()>> devices;
 
   // `sim`: virtual time over a machine file.
   std::string machine;        ///< A name of `mitra machine --list`, or a file. Env: MITRA_MACHINE.

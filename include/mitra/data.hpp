@@ -12,6 +12,7 @@
 
 #include <mitra/access.hpp>
 #include <mitra/detail/data_header.hpp>
+#include <mitra/detail/partition.hpp>
 #include <mitra/error.hpp>
 #include <mitra/reduction.hpp>
 #include <mitra/view.hpp>
@@ -76,6 +77,26 @@ struct CustomKind {
 /// A dependency without data: bodies receive no argument for it.
 struct TokenKind {};
 
+template <class T>
+class TiledMatrix;
+template <class T>
+class BlockedVector;
+template <class Kind>
+class Windows;
+
+namespace detail {
+/// @throws MisuseError if the datum has none, or its Runtime has ended.
+Parts partition(DataHeader* whole, const PartitionSpec& spec);
+
+template <class Kind> struct ElementOf { using type = void; };
+template <class T> struct ElementOf<VectorKind<T>> { using type = T; };
+template <class T> struct ElementOf<TileKind<T>> { using type = T; };
+template <class Kind> inline constexpr bool is_vector = false;
+template <class T> inline constexpr bool is_vector<VectorKind<T>> = true;
+template <class Kind> inline constexpr bool is_matrix = false;
+template <class T> inline constexpr bool is_matrix<TileKind<T>> = true;
+}  // namespace detail
+
 /// A datum by reference: makes accesses, does not own. A tile `A(i, j)` is one.
 template <class Kind>
 class DataRef {
@@ -105,6 +126,28 @@ class DataRef {
   Bytes bytes() const { return shape().bytes(); }
 
   detail::DataHeader* header() const { return header_; }
+
+  // Partitions: parts that are data of their own, and lie where the whole lies. Accesses to a datum and to its parts are
+  // ordered as accesses to one datum are; the runtime gathers and splits where that takes more than order. Parts can be cut
+  // again, and one datum in several ways; the same cut again gives the same parts. They live as long as the whole does.
+
+  /// Cuts a matrix, or a tile, into tiles of tile_rows x tile_cols; the last ones may be smaller.
+  /// @throws MisuseError for tiles without rows or columns.
+  template <class K = Kind>
+    requires detail::is_matrix<K>
+  TiledMatrix<typename detail::ElementOf<K>::type> tiled(std::size_t tile_rows, std::size_t tile_cols) const;
+  /// Cuts a vector into blocks of `size` elements; the last one may be smaller.
+  template <class K = Kind>
+    requires detail::is_vector<K>
+  BlockedVector<typename detail::ElementOf<K>::type> blocked(std::size_t size) const;
+  /// Blocks with `halo` elements more on each side, where there are any: they overlap, and can only be read.
+  template <class K = Kind>
+    requires detail::is_vector<K>
+  Windows<K> windows(std::size_t size, std::size_t halo) const;
+  /// Tiles with `halo` rows and columns more on each side, where there are any: they overlap, and can only be read.
+  template <class K = Kind>
+    requires detail::is_matrix<K>
+  Windows<K> windows(std::size_t tile_rows, std::size_t tile_cols, std::size_t halo) const;
 
  protected:
   const detail::Shape& shape() const {
@@ -160,14 +203,18 @@ template <class T>
 using Matrix = Data<TileKind<T>>;
 template <class T>
 using TileRef = DataRef<TileKind<T>>;
+template <class T>
+using VectorRef = DataRef<VectorKind<T>>;
 
-/// A matrix cut into tiles: each tile is a datum of its own. Tile (i, j) covers rows i*tile_rows .. and columns j*tile_cols ..
+/// A matrix cut into tiles: each tile is a datum of its own, a part of a matrix or, where Mitra allocates tiles, alone. Tile (i, j) covers rows i*tile_rows .. and columns j*tile_cols ..
 template <class T>
 class TiledMatrix {
  public:
   TiledMatrix() = default;
   TiledMatrix(std::size_t rows, std::size_t cols, std::size_t tile_rows, std::size_t tile_cols,
-              std::vector<std::shared_ptr<detail::DataHeader>> tiles)
+              const std::vector<std::shared_ptr<detail::DataHeader>>& tiles)
+      : TiledMatrix(rows, cols, tile_rows, tile_cols, owned(tiles)) {}
+  TiledMatrix(std::size_t rows, std::size_t cols, std::size_t tile_rows, std::size_t tile_cols, detail::Parts tiles)
       : rows_(rows), cols_(cols), tile_rows_(tile_rows), tile_cols_(tile_cols),
         grid_rows_((rows + tile_rows - 1) / tile_rows), tiles_(std::move(tiles)) {}
 
@@ -177,7 +224,7 @@ class TiledMatrix {
   std::size_t tile_cols() const { return tile_cols_; }
   /// @returns The number of tiles in a column, and in a row.
   std::size_t grid_rows() const { return grid_rows_; }
-  std::size_t grid_cols() const { return grid_rows_ == 0 ? 0 : tiles_.size() / grid_rows_; }
+  std::size_t grid_cols() const { return grid_rows_ == 0 ? 0 : tiles_.count / grid_rows_; }
 
   /// @throws MisuseError outside of the grid.
   template <std::integral I, std::integral J>
@@ -185,13 +232,133 @@ class TiledMatrix {
     // Negative numbers become large ones.
     if (static_cast<std::size_t>(i) >= grid_rows() || static_cast<std::size_t>(j) >= grid_cols()) [[unlikely]]
       throw MisuseError(detail::message("tile (", i, ", ", j, ") is outside of the grid of ", grid_rows(), " x ", grid_cols(), " tiles"));
-    return TileRef<T>(tiles_[static_cast<std::size_t>(j) * grid_rows_ + static_cast<std::size_t>(i)].get());
+    return TileRef<T>(tiles_.data[static_cast<std::size_t>(j) * grid_rows_ + static_cast<std::size_t>(i)]);
   }
 
  private:
+  static detail::Parts owned(const std::vector<std::shared_ptr<detail::DataHeader>>& tiles) {
+    struct Owner {
+      std::vector<std::shared_ptr<detail::DataHeader>> shares;
+      std::vector<detail::DataHeader*> headers;
+    };
+    auto owner = std::make_shared<Owner>(Owner{tiles, {}});
+    for (const auto& tile : tiles) owner->headers.push_back(tile.get());
+    detail::DataHeader* const* const headers = owner->headers.data();
+    return {std::move(owner), headers, tiles.size()};
+  }
+
   std::size_t rows_ = 0, cols_ = 0, tile_rows_ = 1, tile_cols_ = 1, grid_rows_ = 0;
-  std::vector<std::shared_ptr<detail::DataHeader>> tiles_;  // column-major
+  detail::Parts tiles_;  // column-major
 };
+
+/// A vector cut into blocks: each is a datum of its own, a part of the vector.
+template <class T>
+class BlockedVector {
+ public:
+  BlockedVector() = default;
+  BlockedVector(std::size_t block, detail::Parts blocks) : block_(block), blocks_(std::move(blocks)) {}
+
+  /// @returns The number of blocks.
+  std::size_t size() const { return blocks_.count; }
+  /// @returns Elements in a block, but for the last one.
+  std::size_t block() const { return block_; }
+  /// @throws MisuseError if there are not so many.
+  template <std::integral I>
+  VectorRef<T> operator()(I i) const {
+    if (static_cast<std::size_t>(i) >= size()) [[unlikely]]
+      throw MisuseError(detail::message("block ", i, " is outside of the ", size(), " blocks"));
+    return VectorRef<T>(blocks_.data[static_cast<std::size_t>(i)]);
+  }
+
+ private:
+  std::size_t block_ = 1;
+  detail::Parts blocks_;
+};
+
+/// One of several parts that overlap: it can be read, and not be written.
+template <class Kind>
+class WindowRef : private DataRef<Kind> {
+ public:
+  using kind = Kind;
+  using DataRef<Kind>::DataRef;
+  using DataRef<Kind>::read;
+  using DataRef<Kind>::rows;
+  using DataRef<Kind>::cols;
+  using DataRef<Kind>::size;
+  using DataRef<Kind>::bytes;
+  using DataRef<Kind>::header;
+
+  template <class K = Kind> auto write() const { return refuse<K>(); }
+  template <class K = Kind> auto readwrite() const { return refuse<K>(); }
+  template <class K = Kind> auto commute() const { return refuse<K>(); }
+  template <class Operation> auto reduce(Operation) const { return refuse<Operation>(); }
+
+ private:
+  template <class X>
+  auto refuse() const {
+    static_assert(!std::is_same_v<X, X>,
+                  "mitra: windows overlap, and can only be accessed with read(); write to blocked() or tiled() parts, or to the whole");
+    return DataRef<Kind>::read();
+  }
+};
+
+/// Overlapping parts of a vector or a matrix. Window (i, j) is tile (i, j) with its halo.
+template <class Kind>
+class Windows {
+ public:
+  Windows() = default;
+  Windows(std::size_t rows, const detail::PartitionSpec& spec, detail::Parts windows)
+      : spec_(spec), grid_rows_((rows + spec.rows - 1) / spec.rows), windows_(std::move(windows)) {}
+
+  std::size_t size() const { return windows_.count; }
+  std::size_t grid_rows() const { return grid_rows_; }
+  std::size_t grid_cols() const { return grid_rows_ == 0 ? 0 : size() / grid_rows_; }
+  /// @throws MisuseError outside of the grid.
+  template <std::integral I, std::integral J = int>
+  WindowRef<Kind> operator()(I i, J j = 0) const {
+    if (static_cast<std::size_t>(i) >= grid_rows() || static_cast<std::size_t>(j) >= grid_cols()) [[unlikely]]
+      throw MisuseError(detail::message("window (", i, ", ", j, ") is outside of the ", grid_rows(), " x ", grid_cols(), " windows"));
+    return WindowRef<Kind>(windows_.data[static_cast<std::size_t>(j) * grid_rows_ + static_cast<std::size_t>(i)]);
+  }
+  /// @returns Rows of the halo above tile i, and columns before tile j: where in window (i, j) the tile begins.
+  std::size_t rows_before(std::size_t i) const { return i * spec_.rows < spec_.halo_rows ? i * spec_.rows : spec_.halo_rows; }
+  std::size_t cols_before(std::size_t j) const { return j * spec_.cols < spec_.halo_cols ? j * spec_.cols : spec_.halo_cols; }
+
+ private:
+  detail::PartitionSpec spec_;
+  std::size_t grid_rows_ = 0;
+  detail::Parts windows_;
+};
+
+template <class Kind>
+template <class K>
+  requires detail::is_matrix<K>
+TiledMatrix<typename detail::ElementOf<K>::type> DataRef<Kind>::tiled(std::size_t tile_rows, std::size_t tile_cols) const {
+  auto parts = detail::partition(header_, {.rows = tile_rows, .cols = tile_cols});
+  return {rows(), cols(), tile_rows, tile_cols, std::move(parts)};
+}
+template <class Kind>
+template <class K>
+  requires detail::is_vector<K>
+BlockedVector<typename detail::ElementOf<K>::type> DataRef<Kind>::blocked(std::size_t size) const {
+  return {size, detail::partition(header_, {.rows = size})};
+}
+template <class Kind>
+template <class K>
+  requires detail::is_vector<K>
+Windows<K> DataRef<Kind>::windows(std::size_t size, std::size_t halo) const {
+  const detail::PartitionSpec spec{.rows = size, .halo_rows = halo, .windows = true};
+  auto parts = detail::partition(header_, spec);
+  return {rows(), spec, std::move(parts)};
+}
+template <class Kind>
+template <class K>
+  requires detail::is_matrix<K>
+Windows<K> DataRef<Kind>::windows(std::size_t tile_rows, std::size_t tile_cols, std::size_t halo) const {
+  const detail::PartitionSpec spec{.rows = tile_rows, .cols = tile_cols, .halo_rows = halo, .halo_cols = halo, .windows = true};
+  auto parts = detail::partition(header_, spec);
+  return {rows(), spec, std::move(parts)};
+}
 
 /// Many accesses of one mode, for a task whose number of inputs is known only at run time.
 /// The body receives `Views<const T>` (or `Views<T>`): size(), and operator[] giving each view.

@@ -88,6 +88,8 @@ class DeviceDriver {
   virtual std::span<const DeviceDescription> devices() const = 0;
   /// @returns One line for the user on what was not found, or could not be used; empty if there is nothing to say.
   virtual std::string_view remark() const { return {}; }
+  /// @returns How many times as long as they take bodies on cores are to last, so that emulated devices are faster than they.
+  virtual double core_slowdown() const { return 1.0; }
   /// @returns Whether copies go from one device to the other without a stop in the host's memory.
   virtual bool joined(unsigned from, unsigned to) const = 0;
 
@@ -109,6 +111,9 @@ class DeviceDriver {
   virtual DeviceResult copy(unsigned device, const DeviceCopy& copy) noexcept = 0;
   /// Starts a launch, which runs after the earlier ones on this stream. @param stream  Below DeviceDescription::streams.
   virtual DeviceResult launch(unsigned device, unsigned stream, const DeviceLaunch& launch) noexcept = 0;
+  /// The launch that runs on the calling thread, in its `run`, waits for other tasks: its stream goes on without it.
+  /// Only where launches run on threads of their own. @thread the launch's
+  virtual void leave_stream(unsigned device, unsigned stream) noexcept { static_cast<void>(device), static_cast<void>(stream); }
   /// Appends what has ended since the last call. A lost device ends everything that was under way, with that status.
   virtual void poll(unsigned device, std::vector<DeviceCompletion>& completions) noexcept = 0;
   /// Sleeps until poll() may have something, wake() was called since the last wait(), or `limit` is over. Burns no core.

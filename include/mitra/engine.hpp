@@ -16,6 +16,7 @@
 #include <mitra/detail/graph_storage.hpp>
 #include <mitra/detail/task_header.hpp>
 #include <mitra/machine.hpp>
+#include <mitra/detail/partition.hpp>
 #include <mitra/simulation_report.hpp>
 #include <mitra/task.hpp>
 
@@ -26,7 +27,12 @@ struct Statistics {
   std::uint64_t submitted = 0;      ///< The application's tasks, each node of a replay counted once a replay.
   std::uint64_t executed = 0;       ///< Bodies run, folds of reductions included.
   std::vector<std::uint64_t> executed_by_worker;
+  std::uint64_t split = 0;          ///< Tasks that became finer ones.
+  std::uint64_t transitions = 0;    ///< Tasks between levels of partition trees, as they were submitted.
   std::uint64_t record_bytes = 0;   ///< Memory of task records, allocated so far.
+  std::uint64_t lost_devices = 0;
+  std::uint64_t recomputed = 0;     ///< Tasks that were run again, since what they had written was lost with a device.
+  std::optional<SimulationReport::Memory> memory;  ///< Of a live run beside devices: what has been moved, and pushed out.
 };
 
 namespace detail {
@@ -36,6 +42,7 @@ struct SubmitExtras {
   std::span<const Task> after;
   std::span<const ReduceOperation* const> operations;  ///< One an access, null where it is no reduction; or empty.
   std::span<const AccessWord> accesses{};  ///< Of a replay: more than a task can have, kept by its graph.
+  const void* trees = nullptr;             ///< Of a replay: the engine's, of partition trees.
 };
 
 /// A datum to be registered.
@@ -51,6 +58,7 @@ struct Lease {
   TaskId id;
   void* address = nullptr;
   void* holder = nullptr;  ///< The engine's: the thread that acquired it. Another one may release it.
+  void* frame = nullptr;   ///< The engine's: what it holds of the memory.
 };
 
 }  // namespace detail
@@ -83,6 +91,8 @@ class Engine {
   // --- Data. ---
 
   virtual std::shared_ptr<detail::DataHeader> add_data(detail::DataSpec spec) = 0;
+  /// Cuts a datum into parts, which are data of their own; the same partition again is the one that there is.
+  virtual detail::Parts partition(detail::DataHeader* whole, const detail::PartitionSpec& spec);
   /// Lends a datum to the calling thread, in order with the tasks; until end_lease().
   virtual detail::Lease begin_lease(detail::AccessWord access, SourceLocation where) = 0;
   virtual void end_lease(const detail::Lease& lease) noexcept = 0;

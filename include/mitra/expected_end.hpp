@@ -85,6 +85,8 @@ class ChargedQueue {
   double charge_ = 0.0;
 };
 
+enum class Splitting { never, automatic, always };
+
 /// What the members of the family do differently.
 struct ExpectedEndOptions {
   bool transfers = false;    ///< Transfer times count, and input is fetched as soon as its task is placed.
@@ -95,6 +97,7 @@ struct ExpectedEndOptions {
   double beta = 1.0;         ///< Weight of the time of transfers.
   double gamma = 0.0;        ///< Seconds that one joule is worth.
   Watts idle_power{0.0};     ///< Of the machine while one worker makes the others wait.
+  Splitting splitting = Splitting::never;  ///< Of tasks that can be split.
 
   /// The options that the policies which count transfers have in common: alpha, beta, contention, gamma (in microseconds a
   /// joule), idle_power (W). @throws ConfigError for a value that cannot be.
@@ -158,6 +161,31 @@ class ExpectedEnd : public SchedulingPolicy {
     view.wake(worker);
   }
 
+  bool may_split() const override { return options_.splitting != Splitting::never; }
+
+  /// Automatic: if all cores together are expected to end the finer tasks before any worker ends the task itself.
+  bool splits(TaskRef task, SchedulerView& view) override {
+    if (options_.splitting == Splitting::always) return true;
+    const double now = view.now().value;
+    const std::size_t chosen = choose(task, now, view);
+    if (chosen == kNowhere) return false;
+    const double whole = std::max(options_of_[chosen].start, now + options_of_[chosen].transfer) + options_of_[chosen].seconds;
+    double cores = 0.0, first = std::numeric_limits<double>::infinity(), seconds = 0.0;
+    for (std::size_t p = 0; p < places_.size(); ++p) {
+      if (places_[p].kind != WorkerKind::cpu || !options_of_[p].known) continue;
+      cores += static_cast<double>(places_[p].place.workers.size());
+      first = std::min(first, std::max(options_of_[p].start, now + options_of_[p].transfer));
+      seconds = std::max(seconds, options_of_[p].seconds);
+    }
+    if (cores < 2.0) return false;
+    // Finer tasks come to the queues when they are ready: until then, their work counts here.
+    const double share = seconds / (kCoresInParallel * cores);
+    const double end = std::max(first, finer_until_) + share;
+    if (end >= whole) return false;
+    finer_until_ = std::max(now, finer_until_) + share;
+    return true;
+  }
+
   TaskRef next(WorkerId worker, SchedulerView& view) override {
     Own& own = workers_[worker.index()];
     PlaceState& place = places_[own.place];
@@ -179,6 +207,7 @@ class ExpectedEnd : public SchedulingPolicy {
 
  private:
   static constexpr std::size_t kNowhere = ~std::size_t{0};
+  static constexpr double kCoresInParallel = 0.7;  // [assumption] share of the cores that the finer tasks of one keep busy
   struct Own {
     std::uint32_t place = 0, rank = 0;  // in the place
     ChargedQueue queue;
@@ -273,6 +302,7 @@ class ExpectedEnd : public SchedulingPolicy {
   std::vector<Option> options_of_;                  // of the task that is being placed
   std::array<ChargedQueue, kKindSets> unknown_;     // tasks that no model knows
   double contention_ = 1.0;
+  double finer_until_ = 0.0;                        // when the cores will have done what was split
   double latest_ = 0.0;                             // expected end of all that was placed
 };
 

@@ -14,6 +14,7 @@
 
 #include <mitra/config.hpp>
 #include <mitra/data.hpp>
+#include <mitra/detail/splitting.hpp>
 #include <mitra/detail/submission.hpp>
 #include <mitra/engine.hpp>
 #include <mitra/error.hpp>
@@ -50,6 +51,18 @@ class Acquired {
   detail::Lease lease_;
   detail::DataHeader* data_;
 };
+
+namespace detail {
+
+/// Deletes the engine, unless it is another Runtime's.
+struct EngineRelease {
+  bool owns = true;
+  void operator()(Engine* engine) const {
+    if (owns) delete engine;
+  }
+};
+
+}  // namespace detail
 
 /// A task runtime on this machine. Several may live in one process; they share nothing.
 /// The destructor waits for all tasks; errors that no wait() has reported are dropped then.
@@ -133,6 +146,11 @@ class Runtime {
     check_matrix(rows, ld);
     return make_tiles<T>(*engine_, values, rows, cols, ld, tile_rows, tile_cols, name);
   }
+  /// Cuts a matrix that is one datum, or a tile, into tiles. @see DataRef::tiled
+  template <class T>
+  TiledMatrix<T> tiled(const TileRef<T>& matrix, std::size_t tile_rows, std::size_t tile_cols) const {
+    return matrix.tiled(tile_rows, tile_cols);
+  }
   /// A dependency without data.
   Token token(std::string name = {}) { return Token(engine_->add_data({nullptr, {}, std::move(name)})); }
   /// A private buffer of `size` elements for each running task that asks for it; not initialised.
@@ -163,8 +181,8 @@ class Runtime {
   }
   /// Submits a task of a codelet: submit(gemm, A(i, k).read(), B(k, j).read(), C(i, j).readwrite()).
   /// @throws SubmitError if no worker of this machine implements the codelet.
-  template <class Cpu, class Hip, class Cost, class... Args>
-  Task submit(const Codelet<Cpu, Hip, Cost>& codelet, Args&&... args) {
+  template <class Cpu, class Hip, class Cost, class Split, class... Args>
+  Task submit(const Codelet<Cpu, Hip, Cost, Split>& codelet, Args&&... args) {
     return submit_codelet({}, 0, {}, codelet, std::forward<Args>(args)...);
   }
   /// The same with options: submit({.priority = 3, .after = {first}}, gemm, ...).
@@ -242,17 +260,23 @@ class Runtime {
     return Submission::submit(*engine_, name, where, priority, after, detail::OneShotBody<Function>{std::forward<F>(body)},
                               std::forward<Args>(args)...);
   }
-  template <class Cpu, class Hip, class Cost, class... Args>
+  template <class Cpu, class Hip, class Cost, class Split, class... Args>
   Task submit_codelet(SourceLocation where, int priority, std::span<const Task> after,
-                      const Codelet<Cpu, Hip, Cost>& codelet, Args&&... args) {
+                      const Codelet<Cpu, Hip, Cost, Split>& codelet, Args&&... args) {
     using Given = typename detail::GivenList<std::decay_t<Args>...>::type;
-    using State = detail::CodeletState<Cpu, Hip, Cost>;
+    using State = detail::CodeletState<Cpu, Hip, Cost, Split>;
     using Body = detail::CodeletBody<State>;
     static_assert(Body::has_cpu || Body::has_hip, "mitra: the codelet has no implementation: add .cpu(body) or .hip(body)");
     if constexpr (Body::has_cpu) static_assert(detail::CheckBody<typename detail::CpuSlot<Cpu>::function, Given>::run());
     if constexpr (Body::has_hip)
       static_assert(
           detail::CheckBody<Hip, typename detail::Concat<detail::TypeList<detail::GivenStream>, Given>::type>::run());
+    if constexpr (Body::has_split) {
+      static_assert(!(std::is_same_v<std::decay_t<Args>, AnyAccesses> || ...) && !(detail::is_reduction<std::decay_t<Args>> || ...),
+                    "mitra: a task that can be split accesses its data with read(), write(), readwrite() or commute(), not with "
+                    "reduce(), and not through AnyAccesses");
+      static_assert(detail::CheckSplit<Split, Runtime, typename detail::SplitGivenList<std::decay_t<Args>...>::type>::run());
+    }
     detail::keep_codelet(*engine_, codelet);
     if (where.line == 0) where = detail::first_location(where, args...);
     using Submission = detail::Submission<Body, std::index_sequence_for<Args...>, std::decay_t<Args>...>;
@@ -286,7 +310,17 @@ class Runtime {
     return {rows, cols, tile_rows, tile_cols, std::move(tiles)};
   }
 
-  std::unique_ptr<Engine> engine_;
+  template <class F>
+  friend void detail::with_runtime(Engine& engine, F&& f);
+  explicit Runtime(Engine& borrowed) : engine_(&borrowed, detail::EngineRelease{false}) {}
+
+  std::unique_ptr<Engine, detail::EngineRelease> engine_;
 };
+
+template <class F>
+void detail::with_runtime(Engine& engine, F&& f) {
+  Runtime rt(engine);
+  std::forward<F>(f)(rt);
+}
 
 }  // namespace mitra

@@ -107,6 +107,9 @@ class SchedulingPolicy {
   virtual void submitted(TaskRef /*task*/, SchedulerView&) {}
   /// `task` may run from now on; the policy holds it until next() returns it. Each task comes once.
   virtual void ready(TaskRef task, SchedulerView&) = 0;
+  /// `task` may run from now on, and can_split(): shall it become finer tasks? Then it is none of the policy's from now on, and
+  /// they are. Otherwise, ready() follows. Called only if may_split().
+  virtual bool splits(TaskRef /*task*/, SchedulerView&) { return false; }
   /// `worker` asks for work. @returns A task that was made ready and that it can run; empty: the worker may sleep.
   /// @note A policy that still holds tasks which `worker` could run, and returns none forever, stalls the run.
   virtual TaskRef next(WorkerId worker, SchedulerView&) = 0;
@@ -128,6 +131,7 @@ class SchedulingPolicy {
   virtual bool watches_submissions() const { return false; }
   virtual bool watches_completions() const { return false; }
   virtual bool chooses_victims() const { return false; }
+  virtual bool may_split() const { return false; }
   /// True: the engine keeps what SchedulerView::rehearse() needs.
   virtual bool rehearses() const { return false; }
 };
@@ -181,7 +185,7 @@ class PolicyArguments {
 
 /// Changes when the layout of what policies see changes: a shared object built against another one is refused.
 inline constexpr std::uint32_t kPolicyAbi =
-    3 * 1'000'000 + static_cast<std::uint32_t>(sizeof(detail::TaskHeader) + 3 * sizeof(Machine) + 5 * sizeof(Worker) +
+    4 * 1'000'000 + static_cast<std::uint32_t>(sizeof(detail::TaskHeader) + 3 * sizeof(Machine) + 5 * sizeof(Worker) +
                                                7 * sizeof(WorkerClass) + 11 * sizeof(PolicyParameter));
 
 /// What a registry knows of a policy.

@@ -46,6 +46,8 @@ class TaskRef {
   bool runs_on(WorkerKind kind) const { return header_->kinds >> static_cast<unsigned>(kind) & 1U; }
   /// On a team it uses all cores; false: one of them, and takes as long as on a core.
   bool moldable() const { return header_->type->moldable; }
+  /// May SchedulingPolicy::splits() be answered with yes?
+  bool can_split() const { return header_->type->split != nullptr; }
   /// Flops and bytes of the codelet's `.cost`; `known` is false where it states none.
   Work work() const { return header_->type->cost != nullptr ? header_->type->cost(*header_) : Work{}; }
 

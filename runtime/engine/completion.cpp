@@ -6,6 +6,7 @@
 #include <mitra/error.hpp>
 
 #include "engine/hot_path.hpp"
+#include "engine/trees.hpp"
 #include "memory/private_copies.hpp"
 
 namespace mitra::engine {
@@ -19,6 +20,8 @@ void TaskEngine::make_ready(ThreadState& self, TaskHeader* task) {
   // Relaxed: whoever cancelled the task did so before the decrement of `pending` that made it ready here.
   if (task->successors.load(std::memory_order_relaxed) & detail::kCancelled && !(task->traits & detail::kRecorded)) [[unlikely]] {
     if (task->traits & detail::kSignal) return give_signal(task, true);
+    // Whatever has failed, the replicas are where the levels say that they are: later tasks rely on it.
+    if (is_transition(*task) && has_many_memories()) return hand_to_policy(self, task);
     task->link = self.deferred;
     self.deferred = task;
     return;
@@ -28,6 +31,7 @@ void TaskEngine::make_ready(ThreadState& self, TaskHeader* task) {
     if (task->traits & detail::kReplay) return start_replay(self, task);
     if (!take_commute_locks(task)) return;  // whoever holds the datum will try again for it
   }
+  if (policy_splits_ && task->type->split != nullptr && splits(self, task)) [[unlikely]] return;
   hand_to_policy(self, task);
 }
 
@@ -70,6 +74,7 @@ void TaskEngine::release_commute_locks(ThreadState& self, TaskHeader* task) {
 // ------------------------------------------------------------------------------------------------ execution
 
 TaskHeader* TaskEngine::execute(ThreadState& self, TaskHeader* task) {
+  if (memory_ != nullptr) [[unlikely]] return execute_beside_devices(self, task);
   if (task->traits & detail::kRecorded) return execute_nodes(self, task);
   if (self.replay_done != 0) [[unlikely]] flush_replay(self);  // somebody may be waiting for the replay's end
   // Relaxed: a cancellation that comes now comes too late, and may as well be missed.
@@ -77,32 +82,7 @@ TaskHeader* TaskEngine::execute(ThreadState& self, TaskHeader* task) {
     tell_cancelled(self, *task);
     return finish(self, task, true);
   }
-  TaskHeader* const below = self.context.task;
-  self.context.task = task;
-  const bool observed = config_.watchdog > Seconds(0.0);
-  if (observed) self.running.store(task, std::memory_order_release);
-  bool failed = false;
-  const bool recorded = graph_recorder_ != nullptr;
-  const Seconds start = policy_watches_completions_ || recorded ? driver_->now() : Seconds(0.0);
-  const Seconds inner = recorded ? std::exchange(self.inner, Seconds(0.0)) : Seconds(0.0);
-  const bool sampled = self.worker_thread && ++self.grain.count % Grain::kSampled == 0;
-  const std::uint64_t began = sampled ? steady_ns() : 0;
-  try {
-    task->type->launch[0](*task, self.context);
-  } catch (...) {
-    fail(task, std::current_exception());
-    failed = true;
-  }
-  if (sampled) self.grain.add(steady_ns() - began);
-  if (recorded) [[unlikely]] note_duration(self, *task, start, inner);
-  if (policy_watches_completions_) {
-    const Measured measured{self.context.worker, start, driver_->now() - start};
-    detail::SpinGuard guard(policy_lock_);
-    policy_->finished(TaskRef(task), measured, self.view);
-  }
-  if (observed) self.running.store(below, std::memory_order_release);
-  self.context.task = below;
-  self.executed.store(self.executed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  const bool failed = run_body(self, task);
   return finish(self, task, failed);
 }
 
@@ -176,6 +156,7 @@ void TaskEngine::return_loans(ThreadState& self, const TaskHeader* task) {
 bool TaskEngine::release_held(ThreadState& self, TaskHeader* task, bool& poisoned) {
   return_loans(self, task);
   if (task->traits & detail::kParent) {
+    close_trees(self, task);
     close_reductions(self, task);
     Domain& domain = Domain::of(*task);
     if (poisoned) domain.body_failed.store(true, std::memory_order_relaxed);
@@ -210,7 +191,8 @@ TaskHeader* TaskEngine::complete(ThreadState& self, TaskHeader* task, bool poiso
     if (task->traits & detail::kCommutes) release_commute_locks(self, task);
     if (task->traits & detail::kRecorded) return finish_node(self, task, poisoned);
   }
-  if (task->type->destroy != nullptr) {
+  const bool kept = std::exchange(self.keeps_record, false);
+  if (task->type->destroy != nullptr && !kept) {
     ++self.destroying;  // a handle whose last copy dies here cannot wait for this task
     task->type->destroy(*task);
     --self.destroying;
@@ -239,7 +221,7 @@ TaskHeader* TaskEngine::complete(ThreadState& self, TaskHeader* task, bool poiso
       at = following;
     }
   }
-  free_record(self, static_cast<TaskRecord*>(task));
+  if (!kept) [[likely]] free_record(self, static_cast<TaskRecord*>(task));
   // Release: wait() sees the effects of everything that this thread has finished.
   const std::uint64_t finished = self.finished.load(std::memory_order_relaxed) + 1;
   self.finished.store(finished, std::memory_order_release);

@@ -41,6 +41,7 @@ constexpr Variable kVariables[] = {
        if (v != "0" && v != "1") throw ConfigError(detail::message("MITRA_BIND=", v, ": 0 or 1 is expected"));
        c.bind = v == "1";
      }},
+    {"MITRA_EMU", [](Config& c, const std::string& v) { c.emu = v; }},
     {"MITRA_EXECUTE",
      [](Config& c, const std::string& v) {
        if (v != "0" && v != "1") throw ConfigError(detail::message("MITRA_EXECUTE=", v, ": 0 or 1 is expected"));
@@ -48,10 +49,16 @@ constexpr Variable kVariables[] = {
      }},
     {"MITRA_INFORMATION", [](Config& c, const std::string& v) { c.information = v; }},
     {"MITRA_MACHINE", [](Config& c, const std::string& v) { c.machine = v; }},
+    {"MITRA_MEMORY", [](Config& c, const std::string& v) { c.memory = v; }},
     {"MITRA_MODELS", [](Config& c, const std::string& v) { c.models = v; }},
     {"MITRA_NOISE", [](Config& c, const std::string& v) { c.noise = number<double>("MITRA_NOISE", v, "a number"); }},
     {"MITRA_NUMA", [](Config& c, const std::string& v) { c.numa = v; }},
     {"MITRA_RECORD_GRAPH", [](Config& c, const std::string& v) { c.record_graph = v; }},
+    {"MITRA_RECOVERY",
+     [](Config& c, const std::string& v) {
+       if (v != "0" && v != "1") throw ConfigError(detail::message("MITRA_RECOVERY=", v, ": 0 or 1 is expected"));
+       c.recovery = v == "1";
+     }},
     {"MITRA_SCHEDULER", [](Config& c, const std::string& v) { c.scheduler = v; }},
     {"MITRA_SEED", [](Config& c, const std::string& v) { c.seed = number<std::uint64_t>("MITRA_SEED", v, "a whole number"); }},
     {"MITRA_TEAMS", [](Config& c, const std::string& v) { c.teams = v; }},

@@ -80,9 +80,10 @@ TaskHeader* TaskEngine::search_silently_then_sleep(ThreadState& self, bool waits
     search.announce();
     if (done()) return nullptr;
     if (TaskHeader* task = find_work(self)) return task;
-    if (parking_.wants_sentinel()) {
-      // Workers outnumber the processors, and only as many as there are processors are awake. Should their tasks block,
-      // the sleepers look for themselves, at longer and longer intervals.
+    if (parking_.wants_sentinel() || policy_waits()) {
+      // Workers outnumber the processors, and only as many as there are processors are awake: should their tasks block,
+      // the sleepers look for themselves, at longer and longer intervals. So they do when the policy keeps tasks: with
+      // estimates it may want them to start at a moment that no event marks.
       nap = nap > Seconds(0.0) ? std::min(nap * 2.0, Seconds(0.064)) : Seconds(0.001);
       search.sleep(nap);
     } else {
@@ -173,6 +174,8 @@ void TaskEngine::pass_time_until(ThreadState& self, Predicate&& done) {
 template <class Predicate>
 void TaskEngine::help_until(ThreadState& self, unsigned patience, Predicate&& done) {
   if (virtual_time_ != nullptr) return pass_time_until(self, done);
+  if (self.on_device) return sleep_apart(self, done);  // on a thread of the device's driver
+  if (memory_ != nullptr && self.context.worker.valid()) memory_->idle(self.context.worker);  // a body that waits holds nobody up
   while (!done()) {
     const WorkerRole role(*this, self);
     if (!role.held) {

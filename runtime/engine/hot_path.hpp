@@ -5,10 +5,24 @@
 #include <new>
 #include <utility>
 
+#include <mitra/detail/graph_storage.hpp>
+
+#include "engine/devices/device_workers.hpp"
+#include "engine/devices/live_memory.hpp"
 #include "engine/task_engine.hpp"
 #include "engine/virtual/virtual_time.hpp"
 
 namespace mitra::engine {
+
+inline detail::GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<detail::GraphStorage*>(node.parent->block); }
+
+/// Is the body not to be run? Relaxed: what cancelled it came before it was ready, or comes too late and may be missed.
+inline bool is_cancelled(const TaskHeader& task) {
+  if ((task.traits & detail::kRecorded) == 0) return (task.successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
+  const detail::GraphStorage& graph = graph_of(task);
+  return graph.poisoned.load(std::memory_order_relaxed) &&
+         graph.cancelled[static_cast<std::size_t>(&task - graph.nodes.get())].load(std::memory_order_relaxed);
+}
 
 [[gnu::always_inline]] inline TaskRecord* TaskEngine::new_record(ThreadState& self, std::size_t accesses, std::size_t closure_bytes) {
   TaskRecord* record = pool_.take(self.cache);
@@ -48,6 +62,27 @@ namespace mitra::engine {
   return virtual_time_ == nullptr ? std::unique_lock<std::recursive_mutex>() : std::unique_lock(virtual_time_->mutex());
 }
 
+[[gnu::always_inline]] inline TaskEngine::PolicyGuard::PolicyGuard(TaskEngine& engine) : engine_(engine) {
+  if (engine_.memory_ != nullptr) [[unlikely]]
+    engine_.memory_->mutex().lock();
+  else
+    engine_.policy_lock_.lock();
+}
+[[gnu::always_inline]] inline TaskEngine::PolicyGuard::~PolicyGuard() {
+  if (engine_.memory_ != nullptr) [[unlikely]]
+    engine_.memory_->mutex().unlock();
+  else
+    engine_.policy_lock_.unlock();
+}
+
+[[gnu::always_inline]] inline bool TaskEngine::runs_next(ThreadState& self, TaskHeader* successor) {
+  if ((successor->kinds & self.kinds) == 0) return false;
+  if (policy_splits_ && successor->type->split != nullptr) return false;  // it is asked for first
+  if (policy_concurrent_) return policy_->runs_next(TaskRef(successor), self.context.worker);
+  const PolicyGuard guard(*this);
+  return policy_->runs_next(TaskRef(successor), self.context.worker);
+}
+
 [[gnu::always_inline]] inline DependencyState& TaskEngine::state_for(Datum& datum, TaskHeader* parent) {
   return parent == nullptr ? datum.root : Domain::of(*parent).states[&datum];
 }
@@ -57,10 +92,11 @@ namespace mitra::engine {
   if (policy_concurrent_) {
     policy_->ready(TaskRef(task), self.view);
   } else {
-    detail::SpinGuard guard(policy_lock_);
+    const PolicyGuard guard(*this);
     policy_->ready(TaskRef(task), self.view);
     policy_holds_.fetch_add(1, std::memory_order_relaxed);
   }
+  if (device_workers_ != nullptr) [[unlikely]] device_workers_->wake_hungry();
   parking_.wake_for_work();
 }
 
@@ -68,10 +104,43 @@ namespace mitra::engine {
   if (!self.context.worker.valid()) return nullptr;
   if (policy_concurrent_) return policy_->next(self.context.worker, self.view).header();
   if (policy_holds_.load(std::memory_order_relaxed) == 0) return nullptr;
-  detail::SpinGuard guard(policy_lock_);
+  const PolicyGuard guard(*this);
   TaskHeader* task = policy_->next(self.context.worker, self.view).header();
   if (task != nullptr) policy_holds_.fetch_sub(1, std::memory_order_relaxed);
   return task;
+}
+
+[[gnu::always_inline]] inline bool TaskEngine::run_body(ThreadState& self, TaskHeader* task) {
+  TaskHeader* const below = self.context.task;
+  self.context.task = task;
+  const bool observed = config_.watchdog > Seconds(0.0);
+  if (observed) self.running.store(task, std::memory_order_release);
+  bool failed = false;
+  const bool recorded = graph_recorder_ != nullptr;
+  const Seconds start = policy_watches_completions_ || recorded ? driver_->now() : Seconds(0.0);
+  const Seconds inner = recorded ? std::exchange(self.inner, Seconds(0.0)) : Seconds(0.0);
+  const bool sampled = self.worker_thread && ++self.grain.count % Grain::kSampled == 0;
+  const std::uint64_t began = sampled ? steady_ns() : 0;
+  const bool slowed = core_slowdown_ > 1.0;
+  const Seconds processor = slowed ? processor_time() : Seconds(0.0);
+  try {
+    task->type->launch[0](*task, self.context);
+  } catch (...) {
+    fail(task, std::current_exception());
+    failed = true;
+  }
+  if (slowed) [[unlikely]] slow_down(processor);
+  if (sampled) self.grain.add(steady_ns() - began);
+  if (recorded) [[unlikely]] note_duration(self, *task, start, inner);
+  if (policy_watches_completions_) {
+    const Measured measured{self.context.worker, start, driver_->now() - start};
+    const PolicyGuard guard(*this);
+    policy_->finished(TaskRef(task), measured, self.view);
+  }
+  if (observed) self.running.store(below, std::memory_order_release);
+  self.context.task = below;
+  self.executed.store(self.executed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  return failed;
 }
 
 [[gnu::always_inline]] inline TaskHeader* TaskEngine::finish(ThreadState& self, TaskHeader* task, bool poisoned) {

@@ -55,11 +55,11 @@ void TaskEngine::complete_signal(ThreadState& self, TaskHeader* task, bool poiso
 
 detail::Lease TaskEngine::begin_lease(detail::AccessWord access, SourceLocation where) {
   if (!executes() && access.data() != nullptr) {
-    const Datum& datum = graph::datum_of(access);
+    Datum& datum = graph::datum_of(access);
     if (!datum.lent)
       throw MisuseError(detail::message("acquire: ", datum.label(), " is Mitra's own, and has no memory in virtual time, where "
                                         "bodies do not run; ask rt.executes() before, or set execute (MITRA_EXECUTE=1)"));
-    if (datum.written && access.mode() != AccessMode::write)
+    if (graph::root_of(datum).written && access.mode() != AccessMode::write)
       throw MisuseError(detail::message("acquire: ", datum.label(), " was written by tasks in virtual time, where bodies do not run: "
                                         "its value was never computed; ask rt.executes() before, or set execute (MITRA_EXECUTE=1)"));
   }
@@ -74,9 +74,10 @@ detail::Lease TaskEngine::lend(detail::AccessWord access, SourceLocation where) 
   {
     detail::SpinGuard guard(self.held_lock);
     for (const HeldDatum& held : self.held)
-      if (held.datum == &datum && (!reads_only(held.mode) || !reads_only(access.mode())))
-        throw MisuseError(detail::message("acquire: this thread holds a guard on ", datum.label(), " already, with ",
-                                          to_string(held.mode), "(): it would wait for itself; release that guard first"));
+      if ((held.datum == &datum || graph::exclude_each_other(*held.datum, datum)) &&
+          (!reads_only(held.mode) || !reads_only(access.mode())))
+        throw MisuseError(detail::message("acquire: this thread holds a guard on ", held.datum->label(), " already, with ",
+                                          to_string(held.mode), held.datum == &datum ? "(): it" : "(), where " + datum.label() + " lies, too: it would wait for itself; release that guard first"));
   }
   Waiter waiter;
   TaskRecord* task = signal_task(self, waiter, 1, where, "acquire");
@@ -96,16 +97,28 @@ detail::Lease TaskEngine::lend(detail::AccessWord access, SourceLocation where) 
     throw MisuseError(detail::message("acquire: ", graph::datum_of(access).label(), " was to be written by a cancelled task"));
   }
   void* address = nullptr;
+  Frame* frame = nullptr;
+  if (memory_ != nullptr && !LiveMemory::in_place(*task)) {
+    frame = &memory_->enter_and_wait(*task);
+    wait_for_data(self, *frame);
+    if (frame->state.load(std::memory_order_relaxed) == Frame::State::refused) {
+      const std::string why = frame->refusal;
+      memory_->leave(*frame, false);
+      complete_signal(self, task, false);
+      throw Error(detail::message("acquire: ", datum.label(), ": ", why));
+    }
+  }
   try {
     address = executes() ? memory::home_address(datum, *driver_) : datum.host;
     detail::SpinGuard guard(self.held_lock);
     self.held.push_back({&datum, access.mode()});
   } catch (...) {
+    if (frame != nullptr) memory_->leave(*frame, false);
     complete_signal(self, task, false);
     throw;
   }
   leases_of(self, self.context.task).fetch_add(1, std::memory_order_relaxed);
-  return {task, TaskId(id), address, &self};
+  return {task, TaskId(id), address, &self, frame};
 }
 
 void TaskEngine::end_lease(const detail::Lease& lease) noexcept {
@@ -117,6 +130,7 @@ void TaskEngine::end_lease(const detail::Lease& lease) noexcept {
       return h.datum == &graph::datum_of(access) && h.mode == access.mode();
     }));
   }
+  if (lease.frame != nullptr) memory_->leave(*static_cast<Frame*>(lease.frame), true);
   // The task that acquired has not completed: the lease is a child of it.
   leases_of(holder, lease.task->parent).fetch_sub(1, std::memory_order_relaxed);
   complete_signal(thread_state(), lease.task, false);

@@ -7,6 +7,7 @@
 #include <mitra/error.hpp>
 
 #include "engine/task_engine.hpp"
+#include "engine/trees.hpp"
 
 namespace mitra::engine {
 
@@ -59,7 +60,7 @@ void Recorder::note_access(AccessWord word) {
   const auto [entry, is_new] = seen_.try_emplace(&datum_of(word), graph_->accesses.size());
   if (is_new) {
     graph_->accesses.emplace_back(word.data(), whole);
-    graph_->data.push_back(datum_of(word).shared_from_this());
+    graph_->data.push_back(graph::share_of(datum_of(word)));
   } else if (whole == AccessMode::readwrite) {
     graph_->accesses[entry->second] = AccessWord(word.data(), whole);
   }
@@ -68,6 +69,9 @@ void Recorder::note_access(AccessWord word) {
 std::size_t Recorder::add(const detail::SubmitExtras* extras) {
   current_ = open_;
   detail::TaskHeader& task = current_->header;
+  for (std::size_t i = 0; i < task.accesses; ++i)
+    if (const AccessWord word = task.access_words()[i]; graph::in_tree(datum_of(word)))
+      graph::TreeLevels(*this).access(datum_of(word), word.mode());
   for (std::size_t i = 0; i < task.accesses; ++i) {
     AccessWord& word = task.access_words()[i];
     Datum& datum = datum_of(word);
@@ -84,9 +88,55 @@ std::size_t Recorder::add(const detail::SubmitExtras* extras) {
   const std::size_t number = order_.size();
   order_.push_back(current_);
   // The tracker has stored the task under number 0, since joins and folds take numbers first.
-  for (std::size_t i = 0; i < task.accesses; ++i) states_[&datum_of(task.access_words()[i])].renumber(&task, number);
+  renumber(task, number);
   open_ = nullptr;
   return number;
+}
+
+void Recorder::renumber(const detail::TaskHeader& task, std::size_t number) {
+  for (std::size_t i = 0; i < task.accesses; ++i) states_[&datum_of(task.access_words()[i])].renumber(&task, number);
+}
+
+// ------------------------------------------------------------------------------------------------ partition trees
+
+graph::TreeLevel& Recorder::level(Datum& datum) {
+  const auto [entry, is_new] = levels_.try_emplace(&datum);
+  // What this recording has accessed before it was cut is in one piece.
+  if (is_new && !states_.contains(&datum)) entry->second.set(graph::TreeLevel::Mode::unknown);
+  return entry->second;
+}
+
+void Recorder::insert(const char* name, std::span<const AccessWord> words) {
+  Draft* const following = std::exchange(current_, nullptr);
+  Draft& draft = drafts_.emplace_back();
+  current_ = &draft;
+  detail::TaskHeader& task = draft.header;
+  task.block = new_block(detail::block_prefix(words.size()));
+  task.accesses = static_cast<std::uint16_t>(words.size());
+  task.traits = detail::kRecorded | detail::kInternal;
+  task.type = &kTransitionType;
+  task.kinds = 1;
+  task.priority = following->header.priority;
+  task.where() = SourceLocation{"(inserted by Mitra)", 0};
+  task.name() = name;
+  std::ranges::copy(words, task.access_words());
+  for (const AccessWord word : words) {
+    note_access(AccessWord(word.data(), word.mode()));
+    add_access(datum_of(word), states_[&datum_of(word)], word.mode(), nullptr, Member{&task, 0}, *this);
+  }
+  const std::size_t number = order_.size();
+  order_.push_back(&draft);
+  renumber(task, number);
+  current_ = following;
+}
+
+std::shared_ptr<const RecordedTrees> Recorder::finish_trees() {
+  if (levels_.empty()) return nullptr;
+  auto trees = std::make_shared<RecordedTrees>();
+  trees->required = std::move(required_);
+  for (auto& [datum, level] : levels_)
+    if (level.mode != graph::TreeLevel::Mode::unknown) trees->after.emplace_back(datum, std::move(level));
+  return trees;
 }
 
 Member Recorder::insert(const detail::TaskType& type, const char* name, Datum* datum, graph::DependencyState& members) {
@@ -125,6 +175,7 @@ Member Recorder::fold(Datum& datum, graph::DependencyState& members) { return in
 
 std::shared_ptr<detail::GraphStorage> Recorder::finish() {
   detail::GraphStorage& graph = *graph_;
+  graph.trees = finish_trees();
   for (Datum* datum : open_reductions_)  // who comes after the replay sees the sum
     if (graph::DependencyState& state = states_[datum]; state.group == graph::AccessGroup::reduce)
       state.start_group(graph::AccessGroup::exclusive, fold(*datum, state));

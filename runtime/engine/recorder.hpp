@@ -12,13 +12,16 @@
 #include <mitra/task.hpp>
 
 #include "graph/dependency_tracker.hpp"
+#include "graph/tree_levels.hpp"
 
 namespace mitra::engine {
 
 /// Ids of recorded nodes have this bit, so that they are never taken for the id of a live task.
 inline constexpr std::uint64_t kNodeBit = std::uint64_t{1} << 62;
 
-class Recorder {
+struct RecordedTrees;
+
+class Recorder final : private graph::TreeClient {
  public:
   /// @param fold_type  The engine's body for the folds of reductions.
   /// @param number     Of this recording: its tasks are told from those of other recordings by it.
@@ -26,7 +29,7 @@ class Recorder {
       : number_(number), fold_type_(fold_type), graph_(std::make_shared<detail::GraphStorage>()) {
     graph_->engine_serial = engine_serial;
   }
-  ~Recorder();
+  ~Recorder() override;
 
   detail::TaskHeader* begin(std::size_t accesses, std::size_t closure_bytes);
   /// The task last begun is complete: infers what it follows. @returns Its number.
@@ -54,6 +57,17 @@ class Recorder {
   std::byte* new_block(std::size_t bytes);
   graph::Member insert(const detail::TaskType& type, const char* name, graph::Datum* datum, graph::DependencyState& members);
   void note_access(detail::AccessWord word);
+  void renumber(const detail::TaskHeader& task, std::size_t number);
+  /// @returns The trees' part of the graph; null if there are none.
+  std::shared_ptr<const RecordedTrees> finish_trees();
+
+  // What the levels of partition trees ask. What a level is before the first access, the replay will see to.
+  graph::TreeLevel& level(graph::Datum& datum) override;
+  bool is_fresh(graph::Datum&) override { return false; }
+  bool in_scope(graph::Datum&) override { return true; }
+  void insert(const char* name, std::span<const detail::AccessWord> words) override;
+  void enter_fresh(graph::Datum&, graph::Partition&, bool) override {}
+  void require(graph::Datum& whole, graph::Partition* parts) override { required_.emplace_back(&whole, parts); }
 
   const std::uint64_t number_;
   const detail::TaskType& fold_type_;
@@ -65,6 +79,8 @@ class Recorder {
   std::unordered_map<graph::Datum*, graph::DependencyState> states_;
   std::unordered_map<graph::Datum*, std::size_t> seen_;  // index into graph_->accesses
   std::vector<graph::Datum*> open_reductions_;
+  std::unordered_map<graph::Datum*, graph::TreeLevel> levels_;  // of data with parts
+  std::vector<std::pair<graph::Datum*, graph::Partition*>> required_;
   std::size_t room_ = 0;            // bytes left in the newest block
   std::byte* next_ = nullptr;
 };

@@ -17,8 +17,6 @@ using detail::GraphStorage;
 
 namespace {
 
-GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<GraphStorage*>(node.parent->block); }
-
 /// Roots handed out at a time: a worker that finds nothing else takes some, so that starting a wide graph is shared work.
 constexpr std::size_t kRootBatch = 64;
 
@@ -64,6 +62,7 @@ Task TaskEngine::record_commit(ThreadState& self, TaskHeader* task, const detail
     self.recorder->drop_last(true);
     throw;
   }
+  SubmissionGuard guard(submission_lock_);  // another thread may cut a datum just now
   return Task(this, nullptr, self.recorder->task_id(self.recorder->add(extras)));
 }
 
@@ -86,6 +85,7 @@ Task TaskEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLocati
   std::size_t entry = 0;
   try {
     if (virtual_time_ != nullptr) prepare_nodes(*graph);
+    if (memory_ != nullptr && graph->beside == nullptr) graph->beside = std::make_unique<std::byte[]>(graph->size * sizeof(LiveTask));
     if (graph_recorder_ != nullptr) entry = graph_recorder_->replayed(*graph);
   } catch (...) {
     destroy_replay(task);
@@ -96,7 +96,7 @@ Task TaskEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLocati
   std::scoped_lock lock(replay_order_mutex_);
   replayed_tasks_.fetch_add(graph->application_tasks, std::memory_order_relaxed);
   const Task previous = graph->last_replay;
-  const detail::SubmitExtras extras{{&previous, 1}, {}, graph->accesses};
+  const detail::SubmitExtras extras{{&previous, 1}, {}, graph->accesses, graph->trees.get()};
   graph->last_replay = commit(&task, &extras);
   if (graph_recorder_ != nullptr) graph_recorder_->published(entry, graph->last_replay.id());
   return graph->last_replay;
@@ -222,7 +222,7 @@ TaskHeader* TaskEngine::execute_nodes(ThreadState& self, TaskHeader* node) {
         if (graph_recorder_ != nullptr) note_duration(self, *node, start, inner);
         if (policy_watches_completions_) {
           const Measured measured{worker, start, driver_->now() - start};
-          detail::SpinGuard guard(policy_lock_);
+          const PolicyGuard guard(*this);
           policy_->finished(TaskRef(node), measured, self.view);
         }
       }

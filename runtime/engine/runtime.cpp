@@ -18,10 +18,20 @@ std::unique_ptr<Engine> make_engine(const Config& config) {
 }  // namespace
 
 Runtime::Runtime() : Runtime(Config::from_environment()) {}
-Runtime::Runtime(const Config& config) : engine_(make_engine(config)) {}
-Runtime::Runtime(std::unique_ptr<Engine> engine) : engine_(std::move(engine)) {}
+Runtime::Runtime(const Config& config) : engine_(make_engine(config).release()) {}
+Runtime::Runtime(std::unique_ptr<Engine> engine) : engine_(engine.release()) {}
 Runtime::~Runtime() = default;
 Runtime::Runtime(Runtime&&) noexcept = default;
+
+detail::Parts Engine::partition(detail::DataHeader*, const detail::PartitionSpec&) {
+  throw MisuseError("this engine does not cut data into parts");
+}
+
+detail::Parts detail::partition(DataHeader* whole, const PartitionSpec& spec) {
+  if (whole == nullptr) throw MisuseError("the handle has no datum to be cut: it is empty or was moved from");
+  if (whole->engine == nullptr) throw MisuseError("a datum is to be cut whose Runtime has ended");
+  return whole->engine->partition(whole, spec);
+}
 
 TaskStatus Task::status() const { return engine_ == nullptr ? TaskStatus::done : engine_->status(*this); }
 void Task::wait() const {

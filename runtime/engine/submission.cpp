@@ -9,6 +9,7 @@
 #include "engine/hot_path.hpp"
 #include "engine/task_engine.hpp"
 #include "engine/recorder.hpp"
+#include "engine/trees.hpp"
 
 namespace mitra::engine {
 
@@ -74,16 +75,15 @@ void TaskEngine::abandon(TaskHeader* task) noexcept {
 
 void TaskEngine::check_parent_declares(const TaskHeader& parent, AccessWord access) const {
   const Datum& datum = datum_of(access);
-  if (datum.registered_in == parent.id.load(std::memory_order_relaxed) || access.mode() == AccessMode::scratch) return;
-  for (std::size_t i = 0; i < parent.accesses; ++i) {
-    const AccessWord declared = parent.access_words()[i];
-    if (declared.data() != &datum) continue;
+  if (access.mode() == AccessMode::scratch) return;
+  AccessWord declared(nullptr, AccessMode::write);
+  if (covers(parent, datum, &declared)) {
     const AccessMode mode = declared.mode();
     if (mode == AccessMode::write || mode == AccessMode::readwrite || mode == AccessMode::commute) return;
     if (mode == AccessMode::read && reads_only(access.mode())) return;
     throw MisuseError(detail::message("task '", parent.name(), "' submits a child that accesses ", datum.label(), " with ",
-                                      to_string(access.mode()), "(), but has declared only ", to_string(mode),
-                                      "() itself; declare the parent's access with readwrite()"));
+                                      to_string(access.mode()), "(), but has declared only ", to_string(mode), "()",
+                                      declared.data() == &datum ? "" : " of " + datum_of(declared).label(), " itself; declare the parent's access with readwrite()"));
   }
   throw MisuseError(detail::message("task '", parent.name(), "' submits a child that accesses ", datum.label(),
                                     ", which it has not declared itself: the child could wait for a task that waits for its "
@@ -106,6 +106,7 @@ void TaskEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) 
     special |= words[i].mode() >= AccessMode::commute;
     if (task.parent != nullptr) check_parent_declares(*task.parent, words[i]);
   }
+  if (any_trees_.load(std::memory_order_acquire)) [[unlikely]] check_trees(task);
   if (special) [[unlikely]] {
     for (std::size_t i = 0; i < task.accesses; ++i) {
       const AccessMode mode = words[i].mode();
@@ -154,7 +155,18 @@ void TaskEngine::validate(TaskHeader& task, const detail::SubmitExtras* extras) 
       }
     }
   }
-  const bool runs_somewhere = virtual_time_ == nullptr ? (task.kinds & 1U) != 0 : (task.kinds | task.type->modelled) != 0;
+  if (memory_ != nullptr && !(task.traits & detail::kSignal)) [[unlikely]] {
+    // Emulated devices run CPU bodies, and no others.
+    if (devices_->emulates()) task.kinds = static_cast<std::uint8_t>((task.kinds & 1U) | task.type->emulated);
+    task.kinds = memory_->largest_memories().kinds_with_room(task, task.kinds);
+    const Frame* frame = thread_state().frame;
+    if (task.parent != nullptr && frame != nullptr && frame->implementation != WorkerKind::cpu)
+      throw MisuseError(detail::message("submit '", task.name(), "': the body of '", task.parent->name(),
+                                        "' has only enqueued its work on the GPU, and submits a task that could overtake it; submit from "
+                                        "a .cpu body"));
+  }
+  const std::uint8_t here = memory_ != nullptr ? 3U : 1U;
+  const bool runs_somewhere = virtual_time_ == nullptr ? (task.kinds & here) != 0 : (task.kinds | task.type->modelled) != 0;
   if (!runs_somewhere && !(task.traits & detail::kSignal)) [[unlikely]] {
     std::string have;
     for (const WorkerClass& c : machine_.classes)
@@ -170,7 +182,7 @@ Task TaskEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) 
   ThreadState& self = thread_state();
   if (self.recorder != nullptr) [[unlikely]] return record_commit(self, header, extras);
   auto& task = *static_cast<TaskRecord*>(header);
-  const bool plain = graph_recorder_ == nullptr && virtual_time_ == nullptr;
+  const bool plain = !keeps_more_;
   std::size_t entry = 0;
   try {
     validate(task, extras);
@@ -183,7 +195,7 @@ Task TaskEngine::commit(TaskHeader* header, const detail::SubmitExtras* extras) 
   const Task result = publish(self, task, extras);
   if (plain) [[likely]] return result;
   if (graph_recorder_ != nullptr) graph_recorder_->published(entry, result.id());
-  if (virtual_time_ != nullptr) virtual_time_->pass_submission_time(self);
+  if (virtual_time_ != nullptr && self.splitting == 0) virtual_time_->pass_submission_time(self);
   return result;
 }
 
@@ -193,12 +205,13 @@ std::size_t TaskEngine::prepare(TaskHeader& task, const detail::SubmitExtras* ex
   if (graph_recorder_ != nullptr)
     entry = graph_recorder_->submitted(task, extras != nullptr ? extras->after : std::span<const Task>());
   if (virtual_time_ != nullptr && !(task.traits & detail::kReplay)) virtual_time_->prepare(task);
+  if (memory_ != nullptr) LiveCosts::of(task) = {};
   return entry;
 }
 
 void TaskEngine::tell_policy(ThreadState& self, TaskHeader& task) {
   if (policy_concurrent_ || virtual_time_ != nullptr) return policy_->submitted(TaskRef(&task), self.view);
-  detail::SpinGuard policy_guard(policy_lock_);
+  const PolicyGuard policy_guard(*this);
   policy_->submitted(TaskRef(&task), self.view);
 }
 
@@ -207,13 +220,14 @@ void TaskEngine::tell_cancelled(ThreadState& self, TaskHeader& task) {
   if (virtual_time_ != nullptr) virtual_time_->task_left();
   if (!policy_watches_submissions_ || (task.traits & (detail::kRecorded | detail::kSignal | detail::kReplay))) return;
   if (policy_concurrent_ || virtual_time_ != nullptr) return policy_->cancelled(TaskRef(&task), self.view);
-  detail::SpinGuard policy_guard(policy_lock_);
+  const PolicyGuard policy_guard(*this);
   policy_->cancelled(TaskRef(&task), self.view);
 }
 
 Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras) {
   const auto virtual_lock = lock_virtual_time();
   TaskHeader* const parent = task.parent;
+  if (memory_ != nullptr && self.frame != nullptr && parent == self.context.task && parent != nullptr) memory_->publish(*self.frame);
   if (parent != nullptr && !(parent->traits & detail::kParent)) {
     parent->link = new Domain;
     parent->traits |= detail::kParent;
@@ -230,6 +244,7 @@ Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::Subm
     if (!(task.traits & (detail::kInternal | detail::kSignal | detail::kReplay)))
       self.submitted.store(self.submitted.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     const AccessWord* words = task.access_words();
+    if (any_trees_.load(std::memory_order_relaxed)) [[unlikely]] prepare_trees(self, task, extras);
     for (std::size_t i = 0; i < task.accesses; ++i) {
       Datum& datum = datum_of(words[i]);
       const detail::ReduceOperation* operation = nullptr;
@@ -240,6 +255,7 @@ Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::Subm
     if (extras != nullptr) {
       for (AccessWord word : extras->accesses)
         add_access(datum_of(word), state_for(datum_of(word), parent), word.mode(), nullptr, Member{&task, id}, sink);
+      if (extras->trees != nullptr) follow_trees(self, task, extras->trees);
       for (const Task& before : extras->after)
         if (before.header() != nullptr) sink.edge({before.header(), before.id().value});
     }
@@ -274,6 +290,7 @@ Member TaskEngine::insert_internal(ThreadState& self, TaskHeader* parent, const 
   task.priority = 0;
   task.kinds = 1;
   task.traits |= detail::kInternal;
+  if (memory_ != nullptr) LiveCosts::of(task) = {};
   if (datum != nullptr) {
     task.access_words()[0] = AccessWord(datum, AccessMode::readwrite);
     task.access_words()[0].set_operation(datum->operation_number(members.operation));

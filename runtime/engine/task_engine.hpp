@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -37,6 +38,10 @@ namespace mitra::engine {
 /// Defined beside the environment, in config.cpp: the one place that writes to standard error.
 void report_to_standard_error(std::string_view text);
 
+class Answers;
+class DeviceSet;
+class DeviceWorkers;
+class LiveMemory;
 class VirtualTime;
 
 class TaskEngine final : public Engine {
@@ -58,6 +63,7 @@ class TaskEngine final : public Engine {
   void cancel(const Task& task) override;
 
   std::shared_ptr<detail::DataHeader> add_data(detail::DataSpec spec) override;
+  detail::Parts partition(detail::DataHeader* whole, const detail::PartitionSpec& spec) override;
   detail::Lease begin_lease(detail::AccessWord access, SourceLocation where) override;
   detail::Lease lend(detail::AccessWord access, SourceLocation where);
   void end_lease(const detail::Lease& lease) noexcept override;
@@ -87,9 +93,12 @@ class TaskEngine final : public Engine {
 
  private:
   friend class EdgeSink;
+  friend class LiveTrees;
   friend class Rehearsal;
   friend class WorkerView;
   friend class VirtualTime;
+  friend class LiveMemory;
+  friend class DeviceWorkers;
 
   // --- threads (threads.cpp) ---
   ThreadState& thread_state() {
@@ -118,19 +127,33 @@ class TaskEngine final : public Engine {
   Task publish(ThreadState& self, TaskRecord& task, const detail::SubmitExtras* extras);
   std::unique_lock<std::recursive_mutex> lock_virtual_time();
 
+  // --- partition trees (trees.cpp) ---
+  void check_trees(const TaskHeader& task) const;
+  void prepare_trees(ThreadState& self, const TaskHeader& task, const detail::SubmitExtras* extras) MITRA_REQUIRES(submission_lock_);
+  void follow_trees(ThreadState& self, const TaskHeader& replay, const void* recorded) MITRA_REQUIRES(submission_lock_);
+  void close_trees(ThreadState& self, TaskHeader* parent);
+  void insert_transition(ThreadState& self, TaskHeader* parent, int priority, const char* name,
+                         std::span<const detail::AccessWord> words, const TaskHeader* for_task) MITRA_REQUIRES(submission_lock_);
+  bool has_many_memories() const;
+
   // --- readiness and completion (completion.cpp) ---
   void make_ready(ThreadState& self, TaskHeader* task);
   /// Tells a policy that looks ahead of a task. @pre self.predecessors are its own
   void tell_policy(ThreadState& self, TaskHeader& task);
   void tell_cancelled(ThreadState& self, TaskHeader& task);
-  bool runs_next(ThreadState& self, TaskHeader* successor) {
-    if (policy_concurrent_) return policy_->runs_next(TaskRef(successor), self.context.worker);
-    detail::SpinGuard guard(policy_lock_);
-    return policy_->runs_next(TaskRef(successor), self.context.worker);
-  }
+  bool runs_next(ThreadState& self, TaskHeader* successor);
   void hand_to_policy(ThreadState& self, TaskHeader* task);
   TaskHeader* take_from_policy(ThreadState& self);
   TaskHeader* execute(ThreadState& self, TaskHeader* task);
+  /// The same beside devices: the task's data may lie elsewhere. @returns Null also if they are on their way: then whoever
+  /// finds them arrived goes on with it.
+  TaskHeader* execute_beside_devices(ThreadState& self, TaskHeader* task);
+  /// @returns Whether the body failed.
+  bool run_body(ThreadState& self, TaskHeader* task);
+  static void run_device_body(void* argument, void* stream) noexcept;
+  /// For bodies on cores, where emulated devices are to be faster. @param before  processor_time() of the thread before.
+  void slow_down(Seconds before) const;
+  static Seconds processor_time();  // that the calling thread has had
   /// For the graph recorder. @param inner  What self.inner was before the body.
   void note_duration(ThreadState& self, const TaskHeader& task, Seconds start, Seconds inner);
   /// Runs a body for its values, in virtual time. @returns Whether it failed.
@@ -148,6 +171,25 @@ class TaskEngine final : public Engine {
   bool take_commute_locks(TaskHeader* task);
   void release_commute_locks(ThreadState& self, TaskHeader* task);
   void fold_reduction(TaskHeader& task);
+
+  // --- tasks that become finer ones (splitting.cpp) ---
+  bool splits(ThreadState& self, TaskHeader* task);
+  TaskHeader* take_split();
+  TaskHeader* run_split(ThreadState& self, TaskHeader* task);
+
+  /// A policy that is told what tasks cost keeps ready tasks, and nobody knows until when.
+  bool policy_waits() const { return memory_ != nullptr && policy_holds_.load(std::memory_order_relaxed) > 0; }
+  /// Serialises calls of a policy that is not concurrent; beside devices, with the memory, since each asks the other.
+  class PolicyGuard {
+   public:
+    explicit PolicyGuard(TaskEngine& engine);
+    ~PolicyGuard();
+    PolicyGuard(const PolicyGuard&) = delete;
+    PolicyGuard& operator=(const PolicyGuard&) = delete;
+
+   private:
+    TaskEngine& engine_;
+  };
 
   // --- waiting (waiting.cpp) ---
   TaskHeader* find_work(ThreadState& self);
@@ -183,10 +225,23 @@ class TaskEngine final : public Engine {
   /// Sleeps without being a worker.
   template <class Predicate>
   void sleep_apart(ThreadState& self, Predicate&& done);
+  /// Until what the frame asked for is there, or refused.
+  void wait_for_data(ThreadState& self, Frame& frame);
+  /// The task under way has waited for its children, which may have taken its data elsewhere.
+  void take_data_back(ThreadState& self);
+  /// Brings lent data home, for the application to look at.
+  void bring_home(ThreadState& self);
+  void fetch_home(ThreadState& self, Datum& datum, AccessMode mode = AccessMode::readwrite);
+  /// Content that lies on devices alone is copied to the host's memory: what tasks referred to may go now, and they are not
+  /// run again.
+  void make_safe(ThreadState& self);
+  void destroy_dead(ThreadState& self);
+  bool away_from_home(Datum& datum) const;
   /// The last handle is gone: waits for the datum's tasks where that can end, keeps it until they are done otherwise.
   void forget_data(Datum* datum) noexcept;
-  bool in_use(const Datum& datum);
+  bool in_use(Datum& datum);
   void free_retired_data();
+  void delete_data(Datum* root) noexcept;
   friend struct DatumDeleter;
 
   // --- recorded graphs (replaying.cpp) ---
@@ -208,13 +263,21 @@ class TaskEngine final : public Engine {
   const std::uint64_t serial_;
   const std::unique_ptr<const MachineDescription> description_;  // of a machine in virtual time; null: this machine
   std::unique_ptr<Driver> driver_;
+  std::unique_ptr<DeviceSet> devices_;  // null: in virtual time
+  std::size_t cores_ = 0;               // workers that are no devices
   Machine machine_;
   std::vector<bool> homes_;  // by processor: some worker's own; empty: workers have none
   std::unique_ptr<observe::GraphRecorder> graph_recorder_;  // null: nobody wants the graph
   std::unique_ptr<SchedulingPolicy> policy_;
   std::unique_ptr<VirtualTime> virtual_time_;  // null: tasks run live
+  std::unique_ptr<LiveMemory> memory_;         // null: the host's memory is the only one
+  std::unique_ptr<DeviceWorkers> device_workers_;
+  Answers* answers_ = nullptr;                 // one of the two above; null: nobody knows more than the machine
+  double core_slowdown_ = 1.0;
+  bool keeps_more_ = false;                    // of each task than its record holds
   bool follows_edges_ = false;                 // somebody wants to know the predecessors of each task
   bool policy_concurrent_ = false, policy_watches_submissions_ = false, policy_watches_completions_ = false;
+  bool policy_splits_ = false;
   std::size_t window_ = 0;
   unsigned spins_ = 0;
 
@@ -225,7 +288,9 @@ class TaskEngine final : public Engine {
   // Submission: one at a time, so that two tasks meet in the same order on every datum.
   alignas(64) SubmissionLock submission_lock_;
   std::atomic<std::uint64_t> next_id_{0};        // written under the lock
+  std::atomic<bool> any_trees_{false};            // some datum has parts; written under the lock
   std::atomic<std::uint64_t> replayed_tasks_{0};  // nodes of replays
+  std::atomic<std::uint64_t> transitions_{0};     // written under the lock
   std::vector<Datum*> open_reductions_ MITRA_GUARDED_BY(submission_lock_);  // not folded yet, among root tasks
   std::atomic<std::uint64_t> finished_seen_{0};  // finished_tasks() when somebody last asked
   ThreadState* role_holder_ MITRA_GUARDED_BY(submission_lock_) = nullptr;  // the thread that is worker 0
@@ -233,6 +298,11 @@ class TaskEngine final : public Engine {
 
   alignas(64) detail::SpinLock policy_lock_;    // for policies that are not concurrent()
   std::atomic<std::int64_t> policy_holds_{0};  // tasks in such a policy
+
+  std::atomic<int> splits_waiting_{0};  // tasks in `to_split_`
+  detail::SpinLock split_lock_;
+  std::deque<TaskHeader*> to_split_ MITRA_GUARDED_BY(split_lock_);
+  std::atomic<std::uint64_t> split_tasks_{0};
 
   std::atomic<bool> role_starves_{false};  // worker 0 looks for work and finds none
   alignas(64) std::atomic<int> event_waiters_{0};  // threads that sleep in a wait, or are about to

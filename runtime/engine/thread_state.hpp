@@ -30,6 +30,7 @@ using graph::TaskRecord;
 
 class TaskEngine;
 class Recorder;
+struct Frame;
 struct ThreadState;
 
 /// The view of the scheduler that belongs to one thread.
@@ -116,8 +117,15 @@ struct alignas(128) ThreadState {
   ThreadState(TaskEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed);
 
   detail::ExecutionContext context;  ///< `worker` is not valid() while an application thread is not worker 0.
+  Frame* frame = nullptr;     ///< Beside devices: what the task under way holds of the memory; null: nothing is to be told.
+  Frame* arrived = nullptr;   ///< Of the task that is to be executed next: its data have been asked for before.
+  bool keeps_record = false;         ///< Of the task that it completes next: it may be run again.
+  bool on_device = false;            ///< It runs a device's body: it executes nothing else.
+  std::uint8_t kinds = 1;            ///< Bit WorkerKind: what it executes.
+  std::atomic<int> awaited{0};       ///< Tasks that it was given by the policy, and whose data are on their way.
   const bool worker_thread;          ///< Started by the engine; otherwise a thread of the application.
   int destroying = 0;                ///< It is in the destructor of a task's closure.
+  int splitting = 0;                 ///< It runs the split function of a task, which takes no virtual time.
   TaskHeader* deferred = nullptr;    ///< Ready tasks without a body to run, linked: cancelled ones, empty replays.
   detail::GraphStorage* replay = nullptr;  ///< Where it has finished nodes that `done` does not count yet,
   std::uint64_t replay_done = 0;           ///< and how many.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <string>
+#include <tuple>
 
 #include <mitra/error.hpp>
 #include <mitra/machine_file.hpp>
@@ -76,49 +77,22 @@ std::unique_ptr<PerformanceModel> make_model(const MachineDescription& descripti
   return std::make_unique<model::CombinedModel>(machine, history);
 }
 
+/// What earlier runs have measured here; null: nothing. Emulated devices stretch time, each setting by another factor.
+std::unique_ptr<PerformanceModel> measured_before(const Machine& machine, const Config& config, const DeviceSet& devices) {
+  if (devices.emulates() || config.models.empty() || !std::filesystem::exists(config.models)) return nullptr;
+  const ModelSet set = load_models(config.models);
+  if (set.machine != host_name()) return nullptr;
+  std::vector<std::string> classes;
+  for (const WorkerClass& c : machine.classes) classes.push_back(c.name);
+  auto history = std::make_unique<model::HistoryModel>(classes);
+  history->add(set.records);
+  return history;
+}
+
 }  // namespace
 
 ThreadState::ThreadState(TaskEngine& owner, WorkerId id, bool is_worker_thread, std::uint64_t seed)
     : context{&owner, id, NodeId(0), nullptr}, worker_thread(is_worker_thread), view(owner, *this, seed) {}
-
-const Machine& WorkerView::machine() const { return engine_.machine(); }
-WorkerId WorkerView::self() const { return self_.context.worker; }
-Seconds WorkerView::now() const { return engine_.now(); }
-void WorkerView::wake(WorkerId worker) { engine_.wake_worker(worker); }
-std::span<const TaskId> WorkerView::predecessors() const { return self_.predecessors; }
-
-// Live, no model knows this machine yet, and there is one memory, which holds all.
-std::optional<Estimate> WorkerView::estimate(TaskRef task, ClassId worker_class) {
-  if (engine_.virtual_time_ == nullptr) return std::nullopt;
-  return engine_.virtual_time_->estimate(*task.header(), worker_class);
-}
-Bytes WorkerView::bytes_missing(TaskRef task, NodeId node) {
-  return engine_.virtual_time_ == nullptr ? Bytes(0) : engine_.virtual_time_->bytes_missing(*task.header(), node);
-}
-std::optional<Seconds> WorkerView::transfer_time(TaskRef task, NodeId node) {
-  return engine_.virtual_time_ == nullptr ? Seconds(0.0) : engine_.virtual_time_->transfer_time(*task.header(), node);
-}
-Seconds WorkerView::links_busy(NodeId node) {
-  return engine_.virtual_time_ == nullptr ? Seconds(0.0) : engine_.virtual_time_->links_busy(node);
-}
-bool WorkerView::holds(const AccessRef& access, NodeId node) {
-  return engine_.virtual_time_ == nullptr || engine_.virtual_time_->holds(*access.header(), node);
-}
-std::optional<Bytes> WorkerView::room(NodeId node) {
-  return engine_.virtual_time_ == nullptr ? std::nullopt : engine_.virtual_time_->room(node);
-}
-void WorkerView::prefetch(TaskRef task, NodeId node) {
-  if (engine_.virtual_time_ != nullptr) engine_.virtual_time_->prefetch(*task.header(), node);
-}
-Seconds WorkerView::busy_until(WorkerId worker) {
-  return engine_.virtual_time_ == nullptr ? engine_.now() : engine_.virtual_time_->busy_until(worker);
-}
-TaskRef WorkerView::take_back(WorkerId worker) {
-  return engine_.virtual_time_ == nullptr ? TaskRef() : TaskRef(engine_.virtual_time_->take_back(worker));
-}
-std::vector<Seconds> WorkerView::rehearse(std::span<const PolicyMaker> policies) {
-  return engine_.virtual_time_ == nullptr ? std::vector<Seconds>{} : engine_.virtual_time_->rehearse(policies);
-}
 
 // ------------------------------------------------------------------------------------------------ begin and end
 
@@ -132,21 +106,26 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
         if (description_ != nullptr) return to_machine(*description_);
         if (config.workers > kLargestWorkers)
           throw ConfigError(detail::message("workers=", config.workers, ": at most ", kLargestWorkers, " (set by MITRA_WORKERS)"));
-        return model::discover_machine(config.workers, config.bind, config.teams);
+        Machine machine = model::discover_machine(config.workers, config.bind, config.teams);
+        cores_ = machine.workers.size();
+        devices_ = std::make_unique<DeviceSet>(config, machine);
+        return machine;
       }()),
       policy_(config.policy ? config.policy() : make_scheduler(config.scheduler)),
-      parking_(description_ != nullptr ? 1 : machine_.workers.size(), static_cast<std::size_t>(machine_.processors)) {
+      parking_(description_ != nullptr ? 1 : cores_, static_cast<std::size_t>(machine_.processors)) {
   if (!(config_.watchdog >= Seconds(0.0) && config_.watchdog < Seconds(1e9)))
     throw ConfigError(detail::message("watchdog=", config_.watchdog.value, ": 0 to 1e9 seconds are expected (set by MITRA_WATCHDOG)"));
   if (!config_.record_graph.empty()) graph_recorder_ = std::make_unique<observe::GraphRecorder>(config_.record_graph);
-  const std::size_t count = machine_.workers.size();
+  const std::size_t count = description_ != nullptr ? machine_.workers.size() : cores_;
   // Enough that workers do not starve while the submitting thread helps; small enough that the records stay in a core's L2.
   window_ = config_.window != 0 ? config_.window : std::max<std::size_t>(2048, 64 * count);
   spins_ = count > static_cast<std::size_t>(machine_.processors) ? 32 : 4096;
   policy_concurrent_ = policy_->concurrent();
   policy_watches_submissions_ = policy_->watches_submissions();
   policy_watches_completions_ = policy_->watches_completions();
+  policy_splits_ = policy_->may_split();
   follows_edges_ = policy_watches_submissions_ || description_ != nullptr;
+  keeps_more_ = graph_recorder_ != nullptr || description_ != nullptr || (devices_ != nullptr && !devices_->empty());
   if (description_ != nullptr) {
     // The whole program is submitted before time passes, unless a window was asked for.
     if (config_.window == 0) window_ = ~std::size_t{0} >> 1;
@@ -154,6 +133,7 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
     if (model == nullptr) model = make_model(*description_, config_);
     virtual_time_ = std::make_unique<VirtualTime>(*this, *description_, machine_, std::move(model),
                                                   static_cast<SimDriver&>(*driver_), *policy_, config_);
+    answers_ = virtual_time_.get();
     policy_->start(find_thread_state().view);
     return;
   }
@@ -163,6 +143,16 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
     role_holder_ = &self;
     self.context.worker = WorkerId(0);
   }
+  for (std::size_t i = 1; i < machine_.workers.size(); ++i)
+    workers_.push_back(std::make_unique<ThreadState>(*this, WorkerId(static_cast<std::uint32_t>(i)), true, seed_of(config_.seed, i)));
+  if (!devices_->empty()) {
+    core_slowdown_ = devices_->core_slowdown();
+    pool_.keep_beside(sizeof(LiveTask));
+    memory_ = std::make_unique<LiveMemory>(*this, machine_, *devices_, *driver_, *policy_, measured_before(machine_, config_, *devices_),
+                                           config_.recovery);
+    device_workers_ = std::make_unique<DeviceWorkers>(*this, *devices_, *memory_);
+    answers_ = memory_.get();
+  }
   driver_->start_teams(machine_);
   policy_->start(self.view);
   for (const Worker& worker : machine_.workers) {
@@ -170,10 +160,10 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
     homes_.resize(std::max(homes_.size(), static_cast<std::size_t>(worker.processor) + 1));
     homes_[static_cast<std::size_t>(worker.processor)] = true;
   }
-  for (std::size_t i = 1; i < count; ++i)
-    workers_.push_back(std::make_unique<ThreadState>(*this, WorkerId(static_cast<std::uint32_t>(i)), true, seed_of(config_.seed, i)));
   try {
-    for (auto& worker : workers_) threads_.emplace_back([this, state = worker.get()] { worker_main(*state); });
+    for (std::size_t i = 0; i + 1 < count; ++i)
+      threads_.emplace_back([this, state = workers_[i].get()] { worker_main(*state); });
+    if (device_workers_ != nullptr) device_workers_->start();
     if (config_.watchdog > Seconds(0.0)) watchdog_ = std::thread([this] { watchdog_main(); });
   } catch (...) {
     stop_threads();
@@ -191,10 +181,13 @@ TaskEngine::~TaskEngine() {
   stop_threads();
   write_recorded_graph();
   std::scoped_lock lock(keep_mutex_);
-  for (Datum* datum : data_) {
-    memory::release_all(*datum, *driver_);
-    std::atomic_ref(datum->engine).store(nullptr, std::memory_order_relaxed);  // handles may outlive the Runtime
-  }
+  for (Datum* root : data_)
+    graph::for_each_in_tree(*root, [&](Datum& datum) {
+      if (memory_ != nullptr) memory_->forget(datum);
+      memory::release_all(datum, *driver_);
+      std::atomic_ref(datum.engine).store(nullptr, std::memory_order_relaxed);  // handles may outlive the Runtime
+    });
+  if (memory_ != nullptr) destroy_dead(self);
   for (Datum* datum : retired_) delete datum;
   thread_cache = {};
 }
@@ -251,11 +244,13 @@ void TaskEngine::stop_threads() noexcept {
   for (auto& worker : workers_) parking_.wake(worker->parker, Token::look);
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
+  if (device_workers_ != nullptr) device_workers_->stop();
   if (watchdog_.joinable()) watchdog_.join();
 }
 
 void TaskEngine::wake_worker(WorkerId worker) {
   if (virtual_time_ != nullptr) return virtual_time_->wake(worker);
+  if (worker.index() >= cores_ && device_workers_ != nullptr) return device_workers_->wake(worker);
   if (worker.index() > 0 && worker.index() <= workers_.size())
     parking_.wake(workers_[worker.index() - 1]->parker, Token::search);
   else
@@ -302,18 +297,22 @@ std::shared_ptr<detail::DataHeader> TaskEngine::add_data(detail::DataSpec spec) 
   datum->engine = this;
   if (graph_recorder_ != nullptr) graph_recorder_->registered(*datum, datum->name);
   if (virtual_time_ != nullptr) virtual_time_->add_data(*datum);
+  if (memory_ != nullptr) memory_->add(*datum);
   return datum;
 }
 
-bool TaskEngine::in_use(const Datum& datum) {
+bool TaskEngine::in_use(Datum& root) {
   SubmissionGuard guard(submission_lock_);
   auto open = [](const Member& m) {
     const std::uint64_t list = m.task->successors.load(std::memory_order_acquire);
     return m.task->id.load(std::memory_order_relaxed) == m.id && list >> 48 == (m.id & 0xffff) && !(list & detail::kClosed);
   };
-  for (std::uint32_t i = 0; i < datum.root.count; ++i)
-    if (open(datum.root.member(i))) return true;
-  return datum.root.previous.task != nullptr && open(datum.root.previous);
+  bool used = false;
+  graph::for_each_in_tree(root, [&](const Datum& datum) {
+    for (std::uint32_t i = 0; i < datum.root.count && !used; ++i) used = open(datum.root.member(i));
+    used = used || (datum.root.previous.task != nullptr && open(datum.root.previous));
+  });
+  return used;
 }
 
 void TaskEngine::forget_data(Datum* datum) noexcept {
@@ -325,7 +324,7 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
   bool reduced = false;  // and not folded: the application is to find the result in its memory
   {
     SubmissionGuard guard(submission_lock_);
-    reduced = datum->root.group == graph::AccessGroup::reduce;
+    graph::for_each_in_tree(*datum, [&](const Datum& d) { reduced |= d.root.group == graph::AccessGroup::reduce; });
   }
   if (may_wait && (from_task || reduced || in_use(*datum))) {
     try {
@@ -334,7 +333,11 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
       // The tasks that used it are over all the same; Runtime::wait() tells of the failure.
     }
   }
-  if (in_use(*datum)) {
+  if (may_wait && !in_use(*datum) && away_from_home(*datum))
+    graph::for_each_in_tree(*datum, [&](Datum& d) {
+      if (memory_->away_from_home(d)) fetch_home(self, d);
+    });
+  if (in_use(*datum) || away_from_home(*datum)) {
     std::scoped_lock lock(keep_mutex_);
     retired_.push_back(datum);
     return;
@@ -345,21 +348,37 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
   }
   {
     SubmissionGuard guard(submission_lock_);
-    std::erase(open_reductions_, datum);
-  }
-  if (from_task) {
-    SubmissionGuard guard(submission_lock_);
-    if (self.context.task->traits & detail::kParent) {
-      Domain::of(*self.context.task).states.erase(datum);
-      std::erase(Domain::of(*self.context.task).open_reductions, datum);
+    const auto each = [&](auto&& f) { graph::for_each_in_tree(*datum, [&](Datum& d) { f(&d); }); };
+    if (!open_reductions_.empty()) each([&](Datum* d) MITRA_NO_THREAD_SAFETY_ANALYSIS { std::erase(open_reductions_, d); });
+    if (from_task && (self.context.task->traits & detail::kParent)) {
+      Domain& domain = Domain::of(*self.context.task);
+      each([&](Datum* d) {
+        domain.states.erase(d);
+        domain.levels.erase(d);
+        std::erase(domain.open_reductions, d);
+      });
     }
   }
-  if (virtual_time_ != nullptr) {
+  delete_data(datum);
+}
+
+void TaskEngine::delete_data(Datum* root) noexcept {
+  {
     const auto virtual_lock = lock_virtual_time();
-    virtual_time_->forget_data(*datum);
+    graph::for_each_in_tree(*root, [&](Datum& datum) {
+      if (virtual_time_ != nullptr) virtual_time_->forget_data(datum);
+      if (memory_ != nullptr) memory_->forget(datum);
+      memory::release_all(datum, *driver_);
+    });
   }
-  memory::release_all(*datum, *driver_);
-  delete datum;
+  if (memory_ != nullptr) return memory_->bury(root);
+  delete root;
+}
+
+bool TaskEngine::away_from_home(Datum& root) const {
+  bool away = false;
+  if (memory_ != nullptr) graph::for_each_in_tree(root, [&](Datum& datum) { away = away || memory_->away_from_home(datum); });
+  return away;
 }
 
 void TaskEngine::free_retired_data() {
@@ -368,17 +387,13 @@ void TaskEngine::free_retired_data() {
   {
     std::scoped_lock lock(keep_mutex_);
     std::erase_if(retired_, [&](Datum* datum) {
-      if (in_use(*datum)) return false;
+      if (in_use(*datum) || away_from_home(*datum)) return false;
       data_.erase(datum);
       free.push_back(datum);
       return true;
     });
   }
-  for (Datum* datum : free) {
-    if (virtual_time_ != nullptr) virtual_time_->forget_data(*datum);
-    memory::release_all(*datum, *driver_);
-    delete datum;
-  }
+  for (Datum* datum : free) delete_data(datum);
 }
 
 void TaskEngine::rebind(detail::DataHeader* data, void* host) {
@@ -388,10 +403,16 @@ void TaskEngine::rebind(detail::DataHeader* data, void* host) {
     throw MisuseError(detail::message("rebind: ", datum.label(), " was registered with ",
                                       data->engine == nullptr ? "a Runtime that has ended" : "another Runtime"));
   if (host == nullptr) throw MisuseError(detail::message("rebind: the new memory of ", datum.label(), " is null"));
+  if (graph::in_tree(datum) && datum.tree->within != nullptr)
+    throw MisuseError(detail::message("rebind: ", datum.label(), " is a part of ", datum.tree->root->label(), ": rebind that one"));
   if (!datum.lent) throw MisuseError(detail::message("rebind: Mitra allocated ", datum.label(), ": only lent memory can be changed"));
   if (in_use(datum))
     throw MisuseError(detail::message("rebind: ", datum.label(), " is in use by a task; wait for it first"));
+  if (memory_ != nullptr && graph::in_tree(datum))
+    throw MisuseError(detail::message("rebind: ", datum.label(), " has parts, and beside devices its memory stays where it is"));
   datum.host = host;
+  if (graph::in_tree(datum)) graph::place_parts(datum);
+  if (memory_ != nullptr) memory_->moved(datum);
 }
 
 void TaskEngine::keep(std::shared_ptr<const void> state) {
@@ -412,7 +433,13 @@ Statistics TaskEngine::statistics() const {
   for (const auto& worker : workers_) result.submitted += worker->submitted.load(std::memory_order_relaxed);
   for (ThreadState* s = external_list_.load(std::memory_order_acquire); s != nullptr; s = s->next_external)
     result.submitted += s->submitted.load(std::memory_order_relaxed);
+  result.split = split_tasks_.load(std::memory_order_relaxed);
+  result.transitions = transitions_.load(std::memory_order_relaxed);
   result.record_bytes = pool_.bytes();
+  if (memory_ != nullptr) {
+    result.memory = memory_->report();
+    std::tie(result.lost_devices, result.recomputed) = memory_->losses();
+  }
   return result;
 }
 

@@ -15,6 +15,21 @@ namespace mitra::engine {
 // ------------------------------------------------------------------------------------------------ finding work
 
 TaskHeader* TaskEngine::find_work(ThreadState& self) {
+  if (memory_ != nullptr) [[unlikely]] {
+    if (!self.context.worker.valid()) return nullptr;
+    if (Frame* frame = memory_->take_arrived_at_host()) {
+      self.arrived = frame;
+      return frame->task;
+    }
+    if (self.awaited.load(std::memory_order_relaxed) > 0) return nullptr;  // one at a time: the others are for others
+  }
+  while (splits_waiting_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    TaskHeader* task = self.context.worker.valid() ? take_split() : nullptr;
+    if (task == nullptr) break;
+    TaskHeader* const next = run_split(self, task);
+    if (self.deferred != nullptr) complete_deferred(self);
+    if (next != nullptr) return next;
+  }
   if (TaskHeader* task = take_from_policy(self)) return task;
   if (self.replay_done != 0) flush_replay(self);
   if (replays_running_.load(std::memory_order_relaxed) != 0 && claim_roots(self)) return take_from_policy(self);
@@ -104,7 +119,7 @@ void TaskEngine::make_room(ThreadState& self) {
   if (submitted - finished < window_) return;
   if (self.context.task != nullptr || self.leases != 0) {
     // What is in flight may be waiting for this very thread: it helps a little, and goes beyond the window if it must.
-    if (virtual_time_ != nullptr) return;
+    if (virtual_time_ != nullptr || self.on_device) return;
     const WorkerRole role(*this, self);
     if (role.held)
       if (TaskHeader* task = find_work(self)) run_chain(self, task);
@@ -130,6 +145,10 @@ void TaskEngine::wait_all() {
                                       " guards on acquired data: tasks that need them could never finish; release the guards first"));
   close_reductions(self, nullptr);
   help_until(self, kUntilDry, [&] { return drained(); });
+  if (memory_ != nullptr) {
+    bring_home(self);
+    make_safe(self);
+  }
   free_retired_data();
   if (virtual_time_ != nullptr) virtual_time_->end_phase();
   if (outcomes_.any())
@@ -139,6 +158,9 @@ void TaskEngine::wait_all() {
 void TaskEngine::help_out() {
   close_reductions(thread_state(), nullptr);
   help_surely_until(thread_state(), kUntilDry, [&] { return drained(); });
+  if (memory_ == nullptr) return;
+  bring_home(thread_state());
+  make_safe(thread_state());
 }
 
 void TaskEngine::wait_children(ThreadState& self) {
@@ -149,8 +171,11 @@ void TaskEngine::wait_children(ThreadState& self) {
     throw MisuseError(detail::message("wait() in task '", task->name(), "' while it holds ", domain.leases,
                                       " acquired data: children that need them could never finish; release the guards first"));
   close_reductions(self, task);
+  if (memory_ != nullptr) close_trees(self, task);  // it goes on with what it declared, in one piece
+  if (self.on_device && domain.open.load(std::memory_order_acquire) != 1) device_workers_->begin_nested_wait(*self.frame);
   // Acquire: the children's effects.
   help_until(self, 1, [&] { return domain.open.load(std::memory_order_acquire) == 1; });
+  if (memory_ != nullptr) take_data_back(self);
   {
     SubmissionGuard guard(submission_lock_);
     domain.states.clear();  // all have finished: later children follow nobody, and inherit nothing

@@ -45,6 +45,7 @@ class alignas(64) DependencyState {
  public:
   Member previous;  ///< What every member of the current group follows; task is null if nothing.
   AccessGroup group = AccessGroup::none;
+  std::atomic<bool> in_tree{false};  ///< In Datum::root: it has parts, or is one; `tree` may be looked at. Never taken back.
   std::uint32_t count = 0;  ///< Members of the current group.
   const detail::ReduceOperation* operation = nullptr;  ///< Of a reduce group.
 
@@ -97,7 +98,11 @@ class alignas(64) DependencyState {
 };
 static_assert(sizeof(DependencyState) <= 128);
 
+struct TreeNode;
+
 struct Datum : detail::DataHeader, std::enable_shared_from_this<Datum> {
+  Datum();
+  ~Datum();
   DependencyState root;  ///< History among tasks that no task submitted.
 
   std::string name;
@@ -106,6 +111,7 @@ struct Datum : detail::DataHeader, std::enable_shared_from_this<Datum> {
   bool lent = false;                ///< `host` was given by the application.
   bool written = false;             ///< By a task whose body did not run: its memory does not hold its value.
   std::uint64_t registered_in = TaskId::kNone;  ///< The task in whose body it was registered: its children may use it.
+  std::unique_ptr<TreeNode> tree;   ///< With root.in_tree: its place among wholes and parts.
 
   /// The reduce operations that were ever used on it; an access word holds the number. Appended under the submission lock.
   static constexpr std::size_t kOperations = 8;

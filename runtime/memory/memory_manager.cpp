@@ -1,4 +1,4 @@
-// Data, transfers, and what tasks need of them. Room and who has to leave it: memory_room.cpp.
+// Data, and what tasks need of them. Transfers: transfers.cpp. Room and who has to leave it: memory_room.cpp.
 // Flow: worker -> [memory manager] -> driver -> transfer's end -> worker.
 #include "memory/memory_manager.hpp"
 
@@ -11,18 +11,9 @@
 
 namespace mitra::memory {
 
-namespace {
-
-bool fetches(AccessMode mode) { return mode == AccessMode::read || mode == AccessMode::readwrite || mode == AccessMode::commute; }
-bool writes(AccessMode mode) {
-  return mode == AccessMode::write || mode == AccessMode::readwrite || mode == AccessMode::commute;
-}
-
-}  // namespace
-
-MemoryManager::MemoryManager(const Machine& machine, MemoryClient& client, bool asks_for_victims)
-    : client_(client), asks_for_victims_(asks_for_victims), nodes_(machine.memory_nodes.size()),
-      replicas_(machine.memory_nodes.size()), data_(1) {
+MemoryManager::MemoryManager(const Machine& machine, MemoryClient& client, bool asks_for_victims, bool unwritten_at_home)
+    : client_(client), asks_for_victims_(asks_for_victims), unwritten_at_home_(unwritten_at_home),
+      nodes_(machine.memory_nodes.size()), replicas_(machine.memory_nodes.size()), data_(1) {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     nodes_[i].capacity = machine.memory_nodes[i].capacity.value;
     std::size_t host = 0;
@@ -75,6 +66,10 @@ void MemoryManager::place_as(detail::DataHeader& data, const MemoryManager& othe
   }
 }
 
+void MemoryManager::free_number(std::uint32_t datum) {
+  if (data_[datum].header == nullptr && data_[datum].copies == 0) free_data_.push_back(datum);
+}
+
 void MemoryManager::forget(detail::DataHeader& data) {
   const std::uint32_t number = std::exchange(data.replicas, 0);
   if (number == 0) return;
@@ -93,117 +88,115 @@ void MemoryManager::forget(detail::DataHeader& data) {
       under_way = true;  // the source of a transfer
     }
   }
+  leave_family(number);
   data_[number].header = nullptr;
-  if (!under_way) free_data_.push_back(number);  // otherwise its transfers still name it, and the last of them frees it
+  if (!under_way) free_number(number);  // otherwise its transfers still name it, and the last of them frees it
 }
 
-// ------------------------------------------------------------------------------------------------ transfers
-
-std::uint32_t MemoryManager::new_transfer(Transfer transfer) {
-  if (free_transfers_.empty()) {
-    free_transfers_.push_back(static_cast<std::uint32_t>(transfers_.size()));
-    transfers_.emplace_back();
-  }
-  const std::uint32_t number = free_transfers_.back();
-  free_transfers_.pop_back();
-  transfers_[number] = std::move(transfer);
-  return number;
+/// The datum has been written by nobody, and is to be read.
+void MemoryManager::materialise(std::uint32_t datum, NodeId wanted) {
+  MITRA_CHECK(!data_[datum].stale, "datum ", datum, " is wanted on node ", wanted.value,
+              ", and is not current: its parts are, or what it is a part of");
+  const NodeId at = unwritten_at_home_ ? host_of_[wanted.index()] : wanted;
+  Replica& r = replica(datum, at);
+  if (!r.allocated) allocate(datum, at);
+  set_state(datum, at, ReplicaState::modified);
+  if (r.pins == 0) list(datum, at);
 }
 
-NodeId MemoryManager::best_source(std::uint32_t datum, NodeId to) const {
-  const Datum& d = data_[datum];
-  if (d.valid <= 1) return d.any_valid;
-  NodeId best;
-  Seconds least;
-  for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
-    if (NodeId(n) == to || replica(datum, NodeId(n)).state == ReplicaState::invalid) continue;
-    const Seconds time = client_.copy_time(NodeId(n), to, Bytes(d.size));
-    if (best.valid() && time >= least) continue;
-    best = NodeId(n);
-    least = time;
-  }
-  return best;
-}
-
-/// @pre room on `to` is taken, the replica is invalid, another one is valid. @returns The transfer under way to it.
-std::uint32_t MemoryManager::fetch(std::uint32_t datum, NodeId to, bool urgent) {
-  Replica& target = replica(datum, to);
-  if (target.transfer != kNone) return target.transfer;
-  const NodeId from = best_source(datum, to);
-  MITRA_CHECK(from != to && replica(datum, from).state != ReplicaState::invalid, "datum ", datum, " is fetched to node ", to.value,
-              " from node ", from.value, ", of ", data_[datum].valid, " that hold it; state here ", int(target.state));
-  const std::uint32_t transfer = new_transfer({.datum = datum, .from = from, .to = to});
-  target.transfer = transfer;
-  pin(datum, from);
-  client_.start_copy(from, to, Bytes(data_[datum].size), urgent, transfer);
-  return transfer;
-}
-
-void MemoryManager::copy_arrived(std::uint32_t number) {
-  Transfer transfer = std::exchange(transfers_[number], {});
-  free_transfers_.push_back(number);
-  const std::uint32_t datum = transfer.datum;
-  const NodeId from = transfer.from, to = transfer.to;
-  if (!transfer.contribution) {
-    Replica& target = replica(datum, to);
-    target.transfer = kNone;
-    const bool stale = transfer.doomed || data_[datum].header == nullptr;
-    if (!stale) {
-      set_state(datum, to, ReplicaState::shared);
-      Replica& source = replica(datum, from);
-      source.state = after(source.state, ReplicaEvent::read_elsewhere);
-    }
-    if (transfer.write_back) nodes_[from.index()].leaving -= data_[datum].size;
-    unpin(datum, from);
-    if (transfer.write_back && !stale && replica(datum, from).pins == 0) {
-      drop(datum, from);
-      if (data_[datum].valid == 1) target.state = ReplicaState::modified;  // otherwise, somebody fetched it meanwhile
-    }
-    // Somebody wants what was written meanwhile, elsewhere: between a parent and its children the order of submission does
-    // not keep readers and writers apart.
-    if (stale && !transfer.tickets.empty() && target.state == ReplicaState::invalid) {
-      auto& tickets = transfers_[fetch(datum, to, true)].tickets;
-      tickets.insert(tickets.end(), transfer.tickets.begin(), transfer.tickets.end());
-      transfer.tickets.clear();
-    }
-    if (target.pins == 0) {
-      if (target.state == ReplicaState::invalid)
-        drop(datum, to);
-      else
-        list(datum, to);
-    }
-    if (data_[datum].header == nullptr && data_[datum].copies == 0) free_data_.push_back(datum);
-  }
-  for (const std::uint32_t ticket : transfer.tickets)
-    if (--tickets_[ticket].missing == 0) client_.data_ready(ticket);
-  admit_waiting(from);
-  admit_waiting(to);
-  retry_stuck();
+HomeState MemoryManager::home(std::uint32_t datum) const {
+  const Replica& r = replica(datum, NodeId(0));
+  // Where room is limited, what is looked at has to be pinned.
+  if (r.state == ReplicaState::invalid || nodes_[0].capacity != 0) return HomeState::absent;
+  return r.state == ReplicaState::modified && r.outgoing == 0 && data_[datum].valid == 1 ? HomeState::exclusive : HomeState::readable;
 }
 
 // ------------------------------------------------------------------------------------------------ tasks
 
-std::uint64_t MemoryManager::bytes_to_reserve(const detail::TaskHeader& task, NodeId node) const {
+namespace {
+
+void collect(const detail::TaskHeader& task, std::vector<Use>& uses) {
+  uses.clear();
+  for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) { uses.push_back({datum, mode}); });
+}
+
+}  // namespace
+
+bool MemoryManager::acquire(const detail::TaskHeader& task, NodeId node, std::uint32_t ticket) {
+  collect(task, uses_);
+  return acquire(uses_, node, ticket, (task.traits & detail::kInternal) != 0 && task.accesses == 1);
+}
+void MemoryManager::release(const detail::TaskHeader& task, NodeId node) {
+  collect(task, uses_);
+  const std::vector<Use> uses = uses_;  // others are looked at meanwhile
+  release(uses, node);
+}
+void MemoryManager::release_unused(const detail::TaskHeader& task, NodeId node) {
+  collect(task, uses_);
+  const std::vector<Use> uses = uses_;
+  release_unused(uses, node);
+}
+void MemoryManager::prefetch(const detail::TaskHeader& task, NodeId node) {
+  collect(task, uses_);
+  prefetch(std::span<const Use>(uses_), node);
+}
+
+std::uint64_t MemoryManager::bytes_to_reserve(std::span<const Use> uses, NodeId node) const {
   std::uint64_t bytes = 0;
-  for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
-    const Replica& r = replica(datum, node);
-    if (mode != AccessMode::reduce && !r.allocated) bytes += data_[datum].size;
-  });
+  std::uint32_t counted = kNone;  // a family whose room is in `bytes`
+  for (const auto [datum, mode] : uses) {
+    if (!takes_room(mode) || replica(datum, node).allocated) continue;
+    if (is_family_home(datum, node) && std::exchange(counted, data_[datum].family) == data_[datum].family) continue;
+    bytes += room_for(datum, node);
+  }
   return bytes;
 }
 
-bool MemoryManager::acquire(const detail::TaskHeader& task, NodeId node, std::uint32_t ticket) {
-  if (tickets_.size() <= ticket) tickets_.resize(ticket + 1);
-  tickets_[ticket] = {&task, node, 0, true};
+std::uint64_t MemoryManager::bytes_of(std::span<const Use> uses) const {
+  std::uint64_t bytes = 0;
+  for (const auto [datum, mode] : uses)
+    if (takes_room(mode)) bytes += data_[datum].size;
+  return bytes;
+}
+
+bool MemoryManager::can_ever_hold(std::span<const Use> uses, NodeId node) const {
+  const std::uint64_t capacity = nodes_[node.index()].capacity;
+  return capacity == 0 || bytes_of(uses) <= capacity;
+}
+
+bool MemoryManager::acquire(std::span<const Use> uses, NodeId node, std::uint32_t number, bool folds) {
+  if (tickets_.size() <= number) tickets_.resize(number + 1);
+  Ticket& ticket = tickets_[number];
+  ticket.uses.assign(uses.begin(), uses.end());
+  ticket.node = node;
+  ticket.missing = 0;
+  ticket.folds = folds;
+  ticket.refused = false;
   Node& n = nodes_[node.index()];
-  if (n.capacity != 0) {
-    if (bytes_to_reserve(task, node) != 0 && (!n.waiting.empty() || !make_room_for(task, node))) {
-      n.waiting.push_back(ticket);
-      return false;
-    }
+  if (n.gone) return client_.data_refused(number, Refusal::lost_node), false;
+  for (const auto [datum, mode] : ticket.uses)
+    if (data_[datum].lost && fetches(mode)) return client_.data_refused(number, Refusal::lost_data), false;
+  if ((!n.waiting.empty() && bytes_to_reserve(ticket.uses, node) != 0) || !reserve(ticket.uses, node)) {
+    n.waiting.push_back(number);
+    if (n.waiting.size() == 1) admit_waiting(node);  // what cannot ever be had is refused at once
+    return false;
   }
-  admit(ticket);
-  return tickets_[ticket].missing == 0;
+  admit(number);
+  return tickets_[number].missing == 0;
+}
+
+void MemoryManager::tell(std::uint32_t ticket) {
+  if (!tickets_[ticket].refused) return client_.data_ready(ticket);
+  release_unused(std::vector<Use>(tickets_[ticket].uses), tickets_[ticket].node);
+  client_.data_refused(ticket, Refusal::transfers);
+}
+
+bool MemoryManager::withdraw(std::uint32_t ticket) {
+  auto& waiting = nodes_[tickets_[ticket].node.index()].waiting;
+  const auto found = std::ranges::find(waiting, ticket);
+  if (found == waiting.end()) return false;
+  waiting.erase(found);
+  return true;
 }
 
 /// Nodes that found no room elsewhere for what is to leave them try again: there may be some now.
@@ -218,110 +211,185 @@ void MemoryManager::admit_waiting(NodeId node) {
   Node& n = nodes_[node.index()];
   while (!n.waiting.empty()) {
     const std::uint32_t ticket = n.waiting.front();
-    if (!make_room_for(*tickets_[ticket].task, node)) return;
+    if (!can_ever_hold(tickets_[ticket].uses, node)) {
+      n.waiting.pop_front();
+      client_.data_refused(ticket, Refusal::no_memory);
+      continue;
+    }
+    if (!reserve(tickets_[ticket].uses, node)) {
+      if (!can_ever_hold(tickets_[ticket].uses, node)) continue;  // the node has turned out to be smaller than it said
+      return;
+    }
     n.waiting.pop_front();
     admit(ticket);
     if (tickets_[ticket].missing == 0) client_.data_ready(ticket);
   }
 }
 
-/// The datum has been written by nobody: it comes to be in the host memory of the compute node that asks first.
-void MemoryManager::materialise(std::uint32_t datum, NodeId wanted) {
-  const NodeId host = host_of_[wanted.index()];
-  Replica& r = replica(datum, host);
-  if (!r.allocated) allocate(datum, host);
-  set_state(datum, host, ReplicaState::modified);
-  if (r.pins == 0) list(datum, host);
+void MemoryManager::wait_for(std::uint32_t ticket, std::uint32_t transfer) {
+  transfers_[transfer].tickets.push_back(ticket);
+  ++tickets_[ticket].missing;
 }
 
+/// @pre All that the ticket uses has room on its node.
 void MemoryManager::admit(std::uint32_t number) {
-  const detail::TaskHeader& task = *tickets_[number].task;
   const NodeId node = tickets_[number].node;
-  auto wait_for = [&](std::uint32_t transfer) {
-    transfers_[transfer].tickets.push_back(number);
-    ++tickets_[number].missing;
-  };
+  const bool folds = tickets_[number].folds;
+  const auto& uses = tickets_[number].uses;
   // Room and pins first: what is fetched below may have to come from what would be pushed out.
-  for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
+  for (const auto [datum, mode] : uses) {
     Replica& r = replica(datum, node);
     if (mode == AccessMode::reduce) {
       r.partial = true;
-      return;
+      continue;
     }
-    if (!r.allocated) allocate(datum, node);
+    if (!takes_room(mode)) continue;
+    MITRA_CHECK(r.allocated, "datum ", datum, " has no room on node ", node.value, ", where it was reserved");
     pin(datum, node);
-  });
-  const bool folds = (task.traits & detail::kInternal) != 0 && task.accesses == 1;
-  for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
+  }
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    const auto [datum, mode] = uses[i];
+    Replica& r = replica(datum, node);
+    // Whoever copies from what the task is about to write has to be done before.
+    if ((writes(mode) || mode == AccessMode::scratch) && r.outgoing != 0)
+      for (std::uint32_t t = 0; t < transfers_.size(); ++t)
+        if (transfers_[t].datum == datum && transfers_[t].from == node && !transfers_[t].contribution) wait_for(number, t);
     if (!fetches(mode)) {
       // What is on its way would land on top of what the task writes.
-      if (mode == AccessMode::write && replica(datum, node).transfer != kNone) wait_for(replica(datum, node).transfer);
-      return;
+      if (mode != AccessMode::reduce && r.transfer != kNone) wait_for(number, r.transfer);
+      continue;
     }
-    if (data_[datum].valid == 0) materialise(datum, node);
-    if (replica(datum, node).state == ReplicaState::invalid) wait_for(fetch(datum, node, true));
-    if (!folds) return;
+    if (data_[datum].valid == 0 && r.transfer == kNone) materialise(datum, node);
+    if (replica(datum, node).state == ReplicaState::invalid) wait_for(number, fetch(datum, node, true));
+    if (!folds) continue;
     for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
-      Replica& r = replica(datum, NodeId(n));
-      if (!r.partial) continue;
-      r.partial = false;
+      Replica& part = replica(datum, NodeId(n));
+      if (!part.partial) continue;
+      part.partial = false;
       if (NodeId(n) == node) continue;
-      const std::uint32_t transfer = new_transfer({.datum = datum, .from = NodeId(n), .to = node, .contribution = true});
-      client_.start_copy(NodeId(n), node, Bytes(data_[datum].size), true, transfer);
-      wait_for(transfer);
+      const std::uint32_t transfer = new_transfer({.datum = datum, .from = NodeId(n), .to = node, .contribution = true, .urgent = true});
+      start(transfer);
+      wait_for(number, transfer);
     }
-  });
+  }
 }
 
-void MemoryManager::release(const detail::TaskHeader& task, NodeId node) {
-  for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
-    if (mode == AccessMode::reduce) return;
-    if (writes(mode)) {
-      Replica& own = replica(datum, node);
-      set_state(datum, node, ReplicaState::modified);
-      if (own.transfer != kNone) transfers_[own.transfer].doomed = true;  // fetched by a child, or its parent, meanwhile
-      for (std::uint32_t n = 0; data_[datum].copies > 1 && n < nodes_.size(); ++n) {
-        Replica& other = replica(datum, NodeId(n));
-        if (NodeId(n) == node || !other.allocated) continue;
-        if (other.state != ReplicaState::invalid) set_state(datum, NodeId(n), ReplicaState::invalid);
-        if (other.transfer != kNone)
-          transfers_[other.transfer].doomed = true;
-        else if (other.pins == 0)
-          drop(datum, NodeId(n));
-      }
-    }
+/// The datum's content is what was written on `node`, and nothing else.
+void MemoryManager::written(std::uint32_t datum, NodeId node) {
+  Replica& own = replica(datum, node);
+  if (nodes_[node.index()].gone) return;  // what it wrote is gone with it
+  data_[datum].lost = false;
+  set_state(datum, node, ReplicaState::modified);
+  if (own.transfer != kNone) transfers_[own.transfer].doomed = true;  // fetched by a child, or its parent, meanwhile
+  for (std::uint32_t n = 0; data_[datum].copies > 1 && n < nodes_.size(); ++n) {
+    Replica& other = replica(datum, NodeId(n));
+    if (NodeId(n) == node || !other.allocated) continue;
+    if (other.state != ReplicaState::invalid) set_state(datum, NodeId(n), ReplicaState::invalid);
+    if (other.transfer != kNone)
+      transfers_[other.transfer].doomed = true;
+    else if (other.pins == 0)
+      drop(datum, NodeId(n));
+  }
+  if (node == NodeId(0)) client_.home_changed(datum);
+}
+
+void MemoryManager::release(std::span<const Use> uses, NodeId node) {
+  for (const auto [datum, mode] : uses) {
+    if (!takes_room(mode)) continue;
+    if (writes(mode)) written(datum, node);
     unpin(datum, node);
-  });
+  }
   admit_waiting(node);
   retry_stuck();
 }
 
-void MemoryManager::release_unused(const detail::TaskHeader& task, NodeId node) {
-  for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
-    if (mode != AccessMode::reduce) unpin(datum, node);
-  });
+void MemoryManager::release_unused(std::span<const Use> uses, NodeId node) {
+  for (const auto [datum, mode] : uses)
+    if (takes_room(mode)) unpin(datum, node);
   admit_waiting(node);
   retry_stuck();
 }
 
-void MemoryManager::prefetch(const detail::TaskHeader& task, NodeId node) {
+void MemoryManager::publish(std::span<const Use> uses, NodeId node) {
+  for (const auto [datum, mode] : uses)
+    if (writes(mode)) written(datum, node);
+}
+
+bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::uint32_t number) {
+  if (tickets_.size() <= number) tickets_.resize(number + 1);
+  tickets_[number].uses.assign(uses.begin(), uses.end());
+  tickets_[number].node = node;
+  tickets_[number].missing = 0;
+  tickets_[number].refused = false;
+  for (const auto [datum, mode] : uses) {
+    if (!takes_room(mode) || replica(datum, node).state != ReplicaState::invalid || data_[datum].valid == 0) continue;
+    wait_for(number, fetch(datum, node, true));
+  }
+  return tickets_[number].missing == 0;
+}
+
+void MemoryManager::prefetch(std::span<const Use> uses, NodeId node) {
   const Node& n = nodes_[node.index()];
-  for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
+  if (n.gone) return;
+  for (const auto [datum, mode] : uses) {
     Replica& r = replica(datum, node);
     const std::uint64_t size = data_[datum].size;
-    if (!fetches(mode) || r.allocated || data_[datum].valid == 0) return;
+    if (!fetches(mode) || r.allocated || data_[datum].valid == 0) continue;
     if (n.capacity != 0 && (n.used + size > n.capacity || !n.waiting.empty())) return;
-    allocate(datum, node);
+    if (!allocate(datum, node)) return;
     fetch(datum, node, false);
-  });
+  }
 }
+
+void MemoryManager::write_back(const detail::DataHeader& data) {
+  if (data.replicas == 0 || data_[data.replicas].valid == 0) return;
+  const NodeId host = host_of_[data_[data.replicas].any_valid.index()];
+  const Use use{data.replicas, AccessMode::read};
+  prefetch(std::span<const Use>(&use, 1), host);
+}
+
+// ------------------------------------------------------------------------------------------------ lost nodes
+
+std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
+  Node& n = nodes_[node.index()];
+  n.gone = true;
+  std::vector<std::uint32_t> lost;
+  for (Transfer& transfer : transfers_) {
+    if (transfer.datum == kNone || (transfer.from != node && transfer.to != node)) continue;
+    transfer.doomed = true;
+    if (transfer.to != node) continue;
+    for (const std::uint32_t ticket : transfer.tickets)
+      if (tickets_[ticket].node == node) tickets_[ticket].refused = true;
+  }
+  for (std::uint32_t d = 1; d < data_.size(); ++d) {
+    Replica& r = replica(d, node);
+    if (!r.allocated) continue;
+    if (r.state != ReplicaState::invalid) {
+      set_state(d, node, ReplicaState::invalid);
+      if (data_[d].valid == 0 && data_[d].header != nullptr) lost.push_back(d);
+    }
+    if (r.transfer == kNone && r.pins == 0) drop(d, node);
+  }
+  for (const std::uint32_t ticket : std::exchange(n.waiting, {})) client_.data_refused(ticket, Refusal::lost_node);
+  return lost;
+}
+
+void MemoryManager::restore(std::uint32_t datum) {
+  const NodeId home(0);
+  Replica& r = replica(datum, home);
+  if (!r.allocated) allocate(datum, home);
+  set_state(datum, home, ReplicaState::modified);
+  if (r.pins == 0 && r.transfer == kNone) list(datum, home);
+}
+
+// ------------------------------------------------------------------------------------------------ questions
 
 Bytes MemoryManager::bytes_missing(const detail::TaskHeader& task, NodeId node) const {
   std::uint64_t bytes = 0;
   for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
     const Replica& r = replica(datum, node);
     if (!fetches(mode) || r.state != ReplicaState::invalid || r.transfer != kNone) return;
-    if (data_[datum].valid != 0 || host_of_[node.index()] != node) bytes += data_[datum].size;  // unwritten data begin there
+    if (data_[datum].valid != 0 || (unwritten_at_home_ && host_of_[node.index()] != node)) bytes += data_[datum].size;
   });
   return Bytes(bytes);
 }
@@ -331,6 +399,7 @@ Seconds MemoryManager::transfer_time(const detail::TaskHeader& task, NodeId node
   for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
     const Replica& r = replica(datum, node);
     if (!fetches(mode) || r.state != ReplicaState::invalid || r.transfer != kNone) return;
+    if (data_[datum].valid == 0 && !unwritten_at_home_) return;
     const NodeId from = data_[datum].valid == 0 ? host_of_[node.index()] : best_source(datum, node);
     if (from != node) sum += client_.copy_time(from, node, Bytes(data_[datum].size));
   });
@@ -348,11 +417,15 @@ void MemoryManager::check() const {
     std::uint64_t used = 0, pinned = 0;
     for (std::uint32_t d = 1; d < data_.size(); ++d) {
       const Replica& r = replica(d, NodeId(n));
-      used += r.allocated ? data_[d].size : 0;
+      used += r.allocated && !is_family_home(d, NodeId(n)) ? data_[d].size : 0;
       pinned += r.pins != 0 ? data_[d].size : 0;
+      MITRA_CHECK(r.state == ReplicaState::invalid || !data_[d].stale, "datum ", d, " is stale, and valid on node ", n);
       MITRA_CHECK(r.state == ReplicaState::invalid || r.allocated, "datum ", d, " is valid on node ", n, ", where it has no room");
       MITRA_CHECK(r.state != ReplicaState::modified || data_[d].valid == 1, "datum ", d, " is modified on node ", n, ", and ",
                   data_[d].valid, " replicas are valid");
+      std::uint32_t outgoing = 0;
+      for (const Transfer& t : transfers_) outgoing += t.datum == d && t.from == NodeId(n) && !t.contribution;
+      MITRA_CHECK(outgoing == r.outgoing, "datum ", d, " counts ", r.outgoing, " transfers from node ", n, ", and there are ", outgoing);
     }
     MITRA_CHECK(used <= nodes_[n].used, "node ", n, " counts ", nodes_[n].used, " bytes, its replicas ", used);
     MITRA_CHECK(pinned == nodes_[n].pinned, "node ", n, " counts ", nodes_[n].pinned, " pinned bytes, its replicas ", pinned);

@@ -27,7 +27,7 @@ void MemoryManager::give_room(NodeId node, std::uint64_t bytes) { nodes_[node.in
 
 void MemoryManager::list(std::uint32_t datum, NodeId node) {
   Replica& r = replica(datum, node);
-  if (r.listed) return;
+  if (r.listed || is_family_home(datum, node)) return;
   Node& n = nodes_[node.index()];
   r.listed = true;
   r.lru_previous = n.lru_last;
@@ -45,10 +45,20 @@ void MemoryManager::unlist(std::uint32_t datum, NodeId node) {
   (r.lru_next == kNone ? n.lru_last : replica(r.lru_next, node).lru_previous) = r.lru_previous;
 }
 
-void MemoryManager::allocate(std::uint32_t datum, NodeId node) {
+/// @returns False if the node has no memory left, whatever the books say: they are corrected.
+bool MemoryManager::allocate(std::uint32_t datum, NodeId node) {
+  Node& n = nodes_[node.index()];
+  if (!client_.allocate(datum, node)) {
+    if (n.capacity != 0) n.capacity = std::max<std::uint64_t>(n.used, 1);
+    return false;
+  }
   replica(datum, node).allocated = true;
   ++data_[datum].copies;
-  take_room(node, data_[datum].size);
+  if (is_family_home(datum, node))
+    take_family_room(datum, node);
+  else
+    take_room(node, data_[datum].size);
+  return true;
 }
 
 void MemoryManager::pin(std::uint32_t datum, NodeId node) {
@@ -73,6 +83,7 @@ void MemoryManager::set_state(std::uint32_t datum, NodeId node, ReplicaState sta
   Replica& r = replica(datum, node);
   const bool was = r.state != ReplicaState::invalid, is = state != ReplicaState::invalid;
   r.state = state;
+  if (node == NodeId(0)) client_.home_changed(datum);
   Datum& d = data_[datum];
   if (is && !was && ++d.valid == 1) d.any_valid = node;
   if (was && !is && --d.valid == 1) {
@@ -89,7 +100,8 @@ void MemoryManager::drop(std::uint32_t datum, NodeId node) {
   if (!r.allocated) return;
   r.allocated = false;
   --data_[datum].copies;
-  give_room(node, data_[datum].size);
+  if (!is_family_home(datum, node)) give_room(node, data_[datum].size);
+  client_.release(datum, node);
 }
 
 /// Drops unused replicas of which there are others, until `bytes` are free on the node; none if that is not enough.
@@ -110,28 +122,38 @@ bool MemoryManager::drop_copies(NodeId node, std::uint64_t bytes) {
   return true;
 }
 
-/// Room for what is to leave `from`: its host, or where most is free, or where there is some without what lies elsewhere, too.
+/// Room for what is to leave `from`: where it arrives first, the host before others that are as near; a peer only if it keeps
+/// some room for its own tasks. Otherwise wherever there is any, with that of copies that lie elsewhere, too.
 /// @returns Not valid() if there is none.
 NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
+  constexpr std::uint64_t kKeptFree = 8;  // a peer's share of its capacity: 1 / so much
   const std::uint64_t size = data_[datum].size;
-  auto free = [&](NodeId node) {
-    const Node& n = nodes_[node.index()];
-    if (n.capacity == 0) return ~std::uint64_t{0};
-    return n.capacity > n.used ? n.capacity - n.used : 0;
-  };
   const NodeId host = host_of_[from.index()];
-  if (host != from && free(host) >= size && !replica(datum, host).allocated) return host;
-  NodeId best;
-  std::uint64_t most = size - 1;
-  for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
-    const NodeId node(n);
-    if (node == from || host_of_[n] != host || replica(datum, node).allocated || free(node) <= most) continue;
-    most = free(node);
-    best = node;
+  NodeId nearest, widest;
+  Seconds least;
+  std::uint64_t most = 0;
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+    const NodeId node((host.value + i) % static_cast<std::uint32_t>(nodes_.size()));  // the host comes first
+    if (node == from || host_of_[node.index()] != host || replica(datum, node).allocated || nodes_[node.index()].gone) continue;
+    const Node& n = nodes_[node.index()];
+    const std::uint64_t free = n.capacity == 0 ? ~std::uint64_t{0} : n.capacity > n.used ? n.capacity - n.used : 0;
+    const std::uint64_t needed = room_for(datum, node);
+    if (free < needed) continue;
+    if (free > most) {
+      most = free;
+      widest = node;
+    }
+    if (node != host && n.capacity != 0 && free - size < n.capacity / kKeptFree) continue;
+    const Seconds time = client_.copy_time(from, node, Bytes(size));
+    if (nearest.valid() && time >= least) continue;
+    nearest = node;
+    least = time;
   }
-  if (best.valid()) return best;
+  if (nearest.valid()) return nearest;
+  if (widest.valid()) return widest;
   for (std::uint32_t n = host.value; n < nodes_.size(); ++n)
-    if (NodeId(n) != from && host_of_[n] == host && !replica(datum, NodeId(n)).allocated && drop_copies(NodeId(n), size))
+    if (NodeId(n) != from && host_of_[n] == host && !nodes_[n].gone && !replica(datum, NodeId(n)).allocated &&
+        drop_copies(NodeId(n), room_for(datum, NodeId(n))))
       return NodeId(n);
   return {};
 }
@@ -168,15 +190,19 @@ bool MemoryManager::evict(std::uint32_t victim, NodeId node) {
     ++evictions_;
     return true;
   }
-  const NodeId target = refuge(victim, node);
+  NodeId target = refuge(victim, node);
+  // A node that turns out to be full is not proposed again.
+  for (std::size_t attempts = nodes_.size(); target.valid() && !allocate(victim, target); target = refuge(victim, node))
+    if (--attempts == 0) return false;
   if (!target.valid()) return false;
   ++evictions_;
-  allocate(victim, target);
   pin(victim, node);  // until its copy has arrived
+  ++replica(victim, node).outgoing;
+  if (node == NodeId(0)) client_.home_changed(victim);
   nodes_[node.index()].leaving += datum.size;
-  const std::uint32_t transfer = new_transfer({.datum = victim, .from = node, .to = target, .write_back = true});
+  const std::uint32_t transfer = new_transfer({.datum = victim, .from = node, .to = target, .write_back = true, .urgent = true});
   replica(victim, target).transfer = transfer;
-  client_.start_copy(node, target, Bytes(datum.size), true, transfer);
+  start(transfer);
   return true;
 }
 
@@ -192,16 +218,56 @@ bool MemoryManager::make_room(NodeId node, std::uint64_t bytes) {
 }
 
 /// As make_room for what the task lacks on the node; what it has there stays.
-bool MemoryManager::make_room_for(const detail::TaskHeader& task, NodeId node) {
+bool MemoryManager::make_room_for(std::span<const Use> uses, NodeId node) {
   const auto each_replica = [&](auto&& f) {
-    for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
-      if (mode != AccessMode::reduce && replica(datum, node).allocated) f(datum);
-    });
+    for (const auto [datum, mode] : uses)
+      if (takes_room(mode) && replica(datum, node).allocated) f(datum);
   };
   each_replica([&](std::uint32_t datum) { pin(datum, node); });
-  const bool made = make_room(node, bytes_to_reserve(task, node));
+  const bool made = make_room(node, bytes_to_reserve(uses, node));
   each_replica([&](std::uint32_t datum) { unpin(datum, node); });
   return made;
+}
+
+/// Takes room for all of them, or for none. @returns Whether there is room now; if not, what can leave is on its way.
+bool MemoryManager::reserve(std::span<const Use> uses, NodeId node) {
+  if (bytes_to_reserve(uses, node) != 0 && !make_room_for(uses, node)) return false;
+  taken_.clear();
+  for (const auto [datum, mode] : uses) {
+    if (!takes_room(mode) || replica(datum, node).allocated) continue;
+    if (allocate(datum, node)) {
+      taken_.push_back(datum);
+      continue;
+    }
+    for (const std::uint32_t taken : taken_) drop(taken, node);
+    return false;
+  }
+  return true;
+}
+
+LargestMemories::LargestMemories(const Machine& machine) {
+  constexpr std::uint64_t kNoLimit = ~std::uint64_t{0};
+  for (const Worker& worker : machine.workers) {
+    const MemoryNode& node = machine.memory_nodes[worker.node.index()];
+    Largest& largest = by_kind_[static_cast<std::size_t>(machine.classes[worker.worker_class.index()].kind)];
+    const std::uint64_t bytes = node.capacity == Bytes(0) ? kNoLimit : node.capacity.value;
+    if (bytes > largest.bytes) largest = {bytes, node.name};
+  }
+}
+
+std::uint8_t LargestMemories::kinds_with_room(const detail::TaskHeader& task, std::uint8_t kinds) const {
+  const std::uint64_t needed = MemoryManager::working_set(task).value;
+  std::uint8_t fits = 0;
+  for (std::size_t kind = 0; kind < kWorkerKinds; ++kind)
+    if (needed <= by_kind_[kind].bytes) fits |= static_cast<std::uint8_t>(1U << kind);
+  if ((kinds & fits) != 0 || kinds == 0) return kinds & fits;
+  std::string sizes;
+  for (std::size_t kind = 0; kind < kWorkerKinds; ++kind)
+    if ((kinds >> kind & 1U) != 0 && by_kind_[kind].bytes != 0)
+      sizes += detail::message(sizes.empty() ? "" : ", ", by_kind_[kind].name, ' ', by_kind_[kind].bytes);
+  if (sizes.empty()) return kinds & fits;  // there are no such workers: that is another error
+  throw SubmitError(detail::message("submit '", task.name(), "': its data take ", needed,
+                                    " bytes, more than any memory where it could run (", sizes, ")"));
 }
 
 std::optional<Bytes> MemoryManager::room(NodeId node) const {

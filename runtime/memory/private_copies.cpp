@@ -3,6 +3,8 @@
 #include <new>
 #include <utility>
 
+#include "graph/partition_tree.hpp"
+
 namespace mitra::memory {
 
 namespace {
@@ -83,13 +85,16 @@ void fold_into_datum(graph::Datum& datum, const detail::ReduceOperation& operati
 }
 
 void* home_address(graph::Datum& datum, Driver& driver) {
-  std::scoped_lock lock(datum.mutex);
-  if (datum.host == nullptr && datum.shape.bytes() > Bytes(0)) {
+  graph::Datum& root = graph::root_of(datum);
+  std::scoped_lock lock(root.mutex);
+  if (root.host == nullptr && root.shape.bytes() > Bytes(0)) {
     // Written once, by the first task that touches the datum; concurrent first readers take the lock. Bodies that read
     // `host` without it are ordered after this write by their dependencies, or see null and come here.
-    std::atomic_ref(datum.host).store(allocate(datum, driver), std::memory_order_release);
-    datum.allocated_by_mitra = true;
+    std::atomic_ref(root.host).store(allocate(root, driver), std::memory_order_release);
+    root.allocated_by_mitra = true;
   }
+  if (datum.host == nullptr && root.host != nullptr)
+    std::atomic_ref(datum.host).store(static_cast<std::byte*>(root.host) + datum.tree->offset, std::memory_order_release);
   return datum.host;
 }
 

@@ -66,6 +66,17 @@ std::size_t GraphRecorder::submitted(detail::TaskHeader& task, std::span<const T
   return entries_.size() - 1;
 }
 
+void GraphRecorder::inserted(detail::TaskHeader& transition, const detail::TaskHeader* before) {
+  Entry entry;
+  describe(transition, entry);
+  if (transition.parent != nullptr) entry.parent = instance_of(*transition.parent);
+  // Its own id is larger than that of the task which follows it.
+  entry.self = instance_of(transition);
+  std::scoped_lock lock(mutex_);
+  if (before != nullptr) entry.self = {before->id.load(std::memory_order_relaxed) - 1, kInserted + inserted_++};
+  entries_.push_back(std::move(entry));
+}
+
 std::size_t GraphRecorder::replayed(detail::GraphStorage& graph) {
   // By node: the application's tasks that it follows, directly or through tasks that the engine inserted.
   std::vector<std::vector<std::uint32_t>> before(graph.size);
@@ -165,6 +176,7 @@ TaskGraph GraphRecorder::graph() const {
     for (const Instance& before : order[t]->after)
       for (auto at = place.lower_bound(before); at != place.end() && at->first.id == before.id; ++at) {
         if (before.node != 0 && at->first.node != before.node) break;
+        if (before.node == 0 && at->first.node >= kInserted) break;
         // One that comes later is a task of another parent that was over when this one was submitted: it orders nothing.
         if (at->second < t) after.push_back(at->second);
       }

@@ -30,6 +30,9 @@ class GraphRecorder {
   /// @throws  What the codelet's cost throws.
   std::size_t submitted(detail::TaskHeader& task, std::span<const Task> after);
   std::size_t replayed(detail::GraphStorage& graph);
+  /// A transition between levels of a partition tree: in the file it is a task, since without it the accesses would not say
+  /// how tasks on a whole and on its parts follow each other. @param before  The task that it was inserted for; or null.
+  void inserted(detail::TaskHeader& transition, const detail::TaskHeader* before);
   /// The same has got its id. What was submitted and never published is forgotten.
   void published(std::size_t entry, TaskId id);
   /// The body of `task` is over, and the task is not. @param seconds  Without those of bodies that ran inside of it.
@@ -55,6 +58,7 @@ class GraphRecorder {
     bool is_first_node = false;  // of a replay; the others follow
   };
   static constexpr std::size_t kNothing = ~std::size_t{0};
+  static constexpr std::uint32_t kInserted = 1U << 31;  // among the nodes of an instance: between that task and the next one
 
   static Instance instance_of(const detail::TaskHeader& task);
   void describe(detail::TaskHeader& task, Entry& entry);
@@ -66,6 +70,7 @@ class GraphRecorder {
   std::unordered_map<const detail::DataHeader*, std::uint32_t> numbers_;  // the datum that has the address now
   std::vector<Entry> entries_;
   std::map<Instance, double> seconds_;
+  std::uint32_t inserted_ = 0;
 };
 
 }  // namespace mitra::observe

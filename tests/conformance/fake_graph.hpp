@@ -10,6 +10,7 @@
 #include <mitra/task_ref.hpp>
 #include <new>
 #include <string>
+#include <deque>
 #include <vector>
 
 #include "support/random.hpp"
@@ -29,7 +30,7 @@ struct FakeNode {
 
 struct FakeGraph {
   std::vector<FakeNode> nodes;
-  std::vector<detail::DataHeader> data;
+  std::deque<detail::DataHeader> data;
 
   void edge(std::size_t from, std::size_t to) {
     nodes[from].successors.push_back(to);

@@ -24,6 +24,12 @@ int main() {
   rt.submit("private", [](mitra::View<double>, mitra::View<double>) {}, buffer.scratch(), x.reduce(mitra::Sum{}));
   rt.submit("list", [](auto views) { return views.size(); }, mitra::read_all(std::vector{x, x}));
   rt.submit({.priority = 1}, mitra::codelet("gpu").cpu([](int) {}).hip([](mitra::HipStream, int) {}), 1);
+  auto blocks = x.blocked(2);
+  auto windows = x.windows(2, 1);
+  rt.submit("parts", [](mitra::View<const double>, mitra::View<double>) {}, windows(0).read(), rt.data(values).blocked(2)(0).write());
+  const auto whole_or_split = mitra::codelet("either").cpu([](mitra::View<double>, int) {}).split(
+      [](mitra::Runtime& sub, mitra::VectorRef<double> v, int) { sub.submit("part", [](mitra::View<double>) {}, v.blocked(1)(0).write()); });
+  rt.submit(whole_or_split, blocks(1).readwrite(), 1);
   auto guard = rt.acquire(x.read());
   const mitra::Seconds sum = mitra::Seconds(1.0) + mitra::Seconds(2.0);
   return sum.value > 0.0 && guard.view().size() == 3 ? 0 : 1;

@@ -24,9 +24,15 @@ class Execution {
   static constexpr std::size_t kScratch = 24;
 
   Execution(Runtime& rt, const Program& program, const Oracle& oracle)
-      : rt_(rt), program_(program), books(program, oracle, rt.machine().workers.size()), values(program.data, 0),
+      : rt_(rt), program_(program), books(program, oracle, most_threads(rt)), values(program.data, 0),
         seen(program.tasks.size(), {0, 0}), tasks(program.tasks.size()), buffer_(rt.scratch<std::uint64_t>(kScratch, "buffer")) {
     for (std::uint64_t& value : values) handles_.push_back(rt.data(value, "datum"));
+  }
+
+  /// A device's body that waits for its children keeps its thread, and leaves the device to others.
+  static std::size_t most_threads(const Runtime& rt) {
+    if (!rt.config().emu.empty() || !rt.config().devices.empty()) return 1'000'000;
+    return rt.machine().workers.size();
   }
 
   /// @param also_after  Further predecessors of every task without a parent.
@@ -34,10 +40,17 @@ class Execution {
     for (const std::size_t root : program_.roots) submit(root, also_after);
   }
 
+  /// @returns Data that hold something else than the oracle's values, for people.
+  std::string wrong_values(const Oracle& oracle) const {
+    std::string text;
+    for (std::size_t d = 0; d < values.size(); ++d)
+      if (values[d] != oracle.data[d]) text += detail::message(text.empty() ? "" : "; ", "datum d", d, " holds a wrong value in the end");
+    return text;
+  }
+
   /// After a wait: notes what differs from the oracle's values.
   void compare(const Oracle& oracle) {
-    for (std::size_t d = 0; d < values.size(); ++d)
-      if (values[d] != oracle.data[d]) books.report(detail::message("datum d", d, " holds a wrong value in the end"));
+    if (const std::string wrong = wrong_values(oracle); !wrong.empty()) books.report(wrong);
     for (std::size_t t = 0; t < seen.size(); ++t)
       if (!(seen[t] == oracle.seen[t])) books.report(t, "read wrong values");
   }
@@ -201,5 +214,25 @@ class Execution {
   std::vector<Object<std::uint64_t>> handles_;
   Scratch<VectorKind<std::uint64_t>> buffer_;
 };
+
+/// Runs the program. @returns What went wrong; nothing if nothing did.
+inline std::string problems_of_run(Runtime& rt, const Program& program) {
+  const Oracle oracle(program);
+  Execution execution(rt, program, oracle);
+  execution.submit_all();
+  rt.wait();
+  execution.books.expect_all(1);
+  execution.compare(oracle);
+  return execution.books.problems();
+}
+
+/// The same where bodies may run again, with a device that was lost: only what is left in the end counts.
+inline std::string wrong_values_of_run(Runtime& rt, const Program& program) {
+  const Oracle oracle(program);
+  Execution execution(rt, program, oracle);
+  execution.submit_all();
+  rt.wait();
+  return execution.wrong_values(oracle);
+}
 
 }  // namespace mitra::property

@@ -11,17 +11,6 @@ using namespace mitra::property;
 
 namespace {
 
-/// @returns What went wrong; nothing if nothing did.
-std::string problems_of(Runtime& rt, const Program& program) {
-  const Oracle oracle(program);
-  Execution execution(rt, program, oracle);
-  execution.submit_all();
-  rt.wait();
-  execution.books.expect_all(1);
-  execution.compare(oracle);
-  return execution.books.problems();
-}
-
 void expect_statistics_to_add_up(const Statistics& statistics, std::uint64_t at_least) {
   std::uint64_t sum = 0;
   for (const std::uint64_t executed : statistics.executed_by_worker) sum += executed;
@@ -35,14 +24,14 @@ TEST_CASE("random programs run as in sequence") {
   in_every_setting(100, [](Runtime& rt, std::uint64_t seed) {
     const Program program = random_program(seed, {});
     const std::uint64_t executed_before = rt.statistics().executed;
-    expect_well(rt, program, problems_of);
+    expect_well(rt, program, problems_of_run);
     expect_statistics_to_add_up(rt.statistics(), executed_before + program.tasks.size());
   });
 }
 
 TEST_CASE("random programs without children run as in sequence") {
   in_every_setting(60, [](Runtime& rt, std::uint64_t seed) {
-    expect_well(rt, random_program(seed, {.tasks = 200, .nested = false}), problems_of);
+    expect_well(rt, random_program(seed, {.tasks = 200, .nested = false}), problems_of_run);
   });
 }
 
@@ -71,6 +60,6 @@ TEST_CASE("several random programs, submitted at once by threads of their own, r
 
 TEST_CASE("many random programs run as in sequence", "[.nightly]") {
   in_every_setting(2000, [](Runtime& rt, std::uint64_t seed) {
-    expect_well(rt, random_program(seed, {.tasks = 300}), problems_of);
+    expect_well(rt, random_program(seed, {.tasks = 300}), problems_of_run);
   });
 }

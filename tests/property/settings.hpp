@@ -73,6 +73,20 @@ inline std::vector<Config> simulated_settings(const std::string& policy) {
   return settings;
 }
 
+/// This machine beside emulated devices: one and many, memories of all sizes down to one task's data, copies that end in any
+/// order. `poison`: what was not written there reads as rubbish.
+inline std::vector<Config> device_settings(const std::string& policy) {
+  std::vector<Config> settings;
+  // The largest working set: 12 data of 8 bytes, a scratch buffer of 192.
+  for (const char* emu : {"1:mem=288 B,seed=1", "2:mem=1 MB,streams=2,pipeline=5", "3:mem=320 B,seed=2,pipeline=2", "8:mem=290 B,seed=3,peer=0"}) {
+    Config config = test::with_workers(2, policy);
+    config.emu = std::string(emu) + ",bw=1000 GB/s,latency=0 s,speed=0.01,poison=1";
+    settings.push_back(config);
+  }
+  settings[1].window = 5;
+  return settings;
+}
+
 /// Calls test(rt, seed) for each setting and so many seeds; one Runtime serves all seeds of a setting.
 template <class Test>
 void in_every_setting(std::uint64_t seeds, Test test) {
@@ -95,6 +109,15 @@ void in_every_setting(std::uint64_t seeds, Test test) {
       test(rt, seed);
     }
   }
+  for (const PolicyInfo* policy : schedulers())
+    for (const Config& config : device_settings(policy->name)) {
+      Runtime rt(config);
+      for (const std::uint64_t seed : test::seeds(test::kSanitized ? (seeds + 19) / 20 : (seeds + 3) / 4)) {
+        MITRA_INFO_SEED(seed);
+        INFO(policy->name << " beside emulated devices " << config.emu);
+        test(rt, seed);
+      }
+    }
   for (const PolicyInfo* policy : schedulers())
     for (const unsigned workers : {1U, 2U, 3U, 8U, 64U})
       for (const std::size_t window : {std::size_t{0}, std::size_t{5}}) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <mitra/config.hpp>
 #include <string>
 #include <unistd.h>
 
@@ -55,6 +56,15 @@ between = ["dram", "hbm"]
 bandwidth = "1 kB/s"
 latency = "1 ms"
 )");
+}
+
+/// Virtual time on a machine given by its text.
+inline Config simulated_on(const std::string& name, const std::string& text, const std::string& scheduler) {
+  Config config;
+  config.backend = "sim";
+  config.scheduler = scheduler;
+  config.machine = machine_file(name, text);
+  return config;
 }
 
 }  // namespace mitra::test

@@ -246,3 +246,19 @@ TEST_CASE("a run without tasks is a graph without tasks") {
   CHECK(graph.tasks.empty());
   CHECK(graph.data.empty());
 }
+
+TEST_CASE("transitions between a whole and its parts are tasks of the file: the edges follow from the accesses") {
+  const TaskGraph graph = recorded([](Runtime& rt) {
+    std::vector<double> x(10);
+    auto X = rt.data(x, "x");
+    auto B = X.blocked(5);
+    rt.submit("left", [](View<double>) {}, B(0).write());
+    rt.submit("right", [](View<double>) {}, B(1).write());
+    rt.submit("whole", [](View<double>) {}, X.readwrite());
+    rt.submit("left again", [](View<double>) {}, B(0).readwrite());
+    rt.submit("right again", [](View<double>) {}, B(1).readwrite());
+    rt.wait();
+  });
+  CHECK(names(graph) == std::vector<std::string>{"left", "right", "gather", "whole", "split", "left again", "right again"});
+  CHECK(predecessors_of(graph) == Edges{{}, {}, {0, 1}, {2}, {2, 3}, {4}, {4}});
+}

@@ -79,8 +79,8 @@ struct MemoryRig final : memory::MemoryClient {
     manager.check();
   }
 
-  void start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) override {
-    copies.push_back({from, to, size, urgent, transfer});
+  void start_copy(const memory::CopyOrder& order) override {
+    copies.push_back({order.from, order.to, order.size, order.urgent, order.transfer});
     ++started;
   }
   void data_ready(std::uint32_t ticket) override {

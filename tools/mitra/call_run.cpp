@@ -118,6 +118,7 @@ class Run final : public Call {
         record.verified.reset();
     }
     record.peak_rss = peak_rss();
+    record.memory = median.memory;
     for (const WorkerClass& c : rt.machine().classes) {
       std::uint64_t tasks = 0;
       for (const WorkerId worker : c.workers)
@@ -147,6 +148,10 @@ class Run final : public Call {
     line("result", verdict);
     for (const std::string& remark : results.front().remarks) line("", remark);
     line("memory", format_bytes(*record.peak_rss) + " at most");
+    if (record.memory)
+      line("moved", fmt::format("{} to devices, {} from them, {} between them, in {} transfers; {} evictions", format_bytes(record.memory->to_device),
+                                format_bytes(record.memory->from_device), format_bytes(record.memory->between_devices),
+                                record.memory->transfers, record.memory->evictions));
     return text;
   }
 

@@ -80,8 +80,8 @@ Json RunRecord::json() const {
   Json memory =
       nulls({"bytes_to_device", "bytes_from_device", "bytes_peer", "evictions", "peak_bytes", "peak_rss_bytes"});
   Json decisions = nulls({"count", "mean_ns", "max_ns"});
-  if (simulation) {
-    const auto& moved = simulation->memory;
+  if (simulation || this->memory) {
+    const auto& moved = simulation ? simulation->memory : *this->memory;
     Json peak = Json::object({});
     for (const auto& [name, bytes] : moved.peak) peak.set(name, bytes.value);
     memory = Json::object({{"bytes_to_device", moved.to_device.value},
@@ -92,10 +92,11 @@ Json RunRecord::json() const {
                            {"evictions", moved.evictions},
                            {"peak_bytes", peak},
                            {"peak_rss_bytes", nullptr}});
+  }
+  if (simulation)
     decisions = Json::object({{"count", simulation->decisions.count},
                               {"mean_ns", simulation->decisions.mean_ns},
                               {"max_ns", simulation->decisions.max_ns}});
-  }
   if (peak_rss) memory.set("peak_rss_bytes", peak_rss->value);
 
   return Json::object({

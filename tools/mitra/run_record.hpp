@@ -35,6 +35,7 @@ struct RunRecord {
   std::optional<Bytes> peak_rss;
   std::vector<WorkerClassRecord> worker_classes;
   std::vector<Seconds> repetitions;  ///< Makespan of each.
+  std::optional<SimulationReport::Memory> memory;  ///< Moved and pushed out: live beside devices, or in virtual time.
   std::optional<SimulationReport> simulation;
   std::optional<Bounds> bounds;
 

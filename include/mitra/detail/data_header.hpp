@@ -2,6 +2,7 @@
 // Flow: Runtime::data -> [data header] -> memory manager -> view. Thread-safety: immutable while tasks use it.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -31,7 +32,10 @@ struct alignas(64) DataHeader {
   void* host = nullptr;      ///< Address for host workers; null: allocated at first use, by Engine::address.
   Shape shape;
   Engine* engine = nullptr;  ///< The owner; null once its Runtime has ended.
-  std::uint32_t shape_number = 0;  ///< In virtual time: equal for equal shapes.
+  std::uint32_t shape_number : 24 = 0;  ///< For models: equal for equal shapes.
+  /// Beside devices: what host workers may do with `host` without asking: 0 nothing, 1 read, 2 read and write.
+  /// @thread Written by the memory manager; whoever reads it with acquire sees the content that it tells of.
+  std::atomic<std::uint8_t> home{0};
   std::uint32_t replicas = 0;      ///< The memory manager's number of it; 0: it has none.
 };
 static_assert(sizeof(DataHeader) == 64);

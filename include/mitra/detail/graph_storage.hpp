@@ -32,6 +32,7 @@ struct GraphStorage {
   std::vector<AccessWord> accesses;  ///< Each datum of the graph once, with the strongest mode: how a replay is ordered.
   std::uint64_t engine_serial = 0;
   std::vector<std::shared_ptr<DataHeader>> data;      ///< Kept alive by the graph.
+  std::shared_ptr<const void> trees;  ///< The engine's: levels of partition trees before and after; or null.
   TaskHeader anchor{};  ///< The nodes' parent: its block is the address of this graph.
 
   std::unique_ptr<std::byte[]> beside;  ///< What an engine keeps of each node.

@@ -1,8 +1,7 @@
-// From the arguments of Runtime::submit to a task: compile-time checks, what is stored, how the body is called.
+// From the arguments of Runtime::submit to a task: what is stored, how the body is called.
 // Flow: Runtime::submit -> [submission] -> Engine::begin/commit. Thread-safety: immutable code.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -11,241 +10,23 @@
 #include <utility>
 #include <vector>
 
-#include <mitra/any_accesses.hpp>
-#include <mitra/codelet.hpp>
-#include <mitra/data.hpp>
-#include <mitra/engine.hpp>
+#include <mitra/detail/arguments.hpp>
+#include <mitra/detail/body_checks.hpp>
 
 namespace mitra {
 
-/// A value that recorded tasks read anew at each replay. Copies share it. Set it while no task that reads it runs.
-template <class T>
-class Parameter {
- public:
-  explicit Parameter(T value) : value_(std::make_shared<T>(std::move(value))) {}
-  void set(T value) { *value_ = std::move(value); }
-  const T& get() const { return *value_; }
-
- private:
-  std::shared_ptr<T> value_;
-};
-
-/// Views of an access list: size(), and operator[] for each.
-template <class Kind, AccessMode Mode>
-class Views {
- public:
-  Views(const detail::ExecutionContext& context, std::size_t first, std::size_t count)
-      : context_(&context), first_(first), count_(count) {}
-  std::size_t size() const { return count_; }
-  decltype(auto) operator[](std::size_t i) const;
-
- private:
-  const detail::ExecutionContext* context_;
-  std::size_t first_, count_;
-};
-
 namespace detail {
-
-// ---------------------------------------------------------------- views of accesses
-
-/// @param is_private  Reduce or scratch: the task has a copy of its own.
-inline void* address_of(const ExecutionContext& context, std::size_t index, bool is_private) {
-  DataHeader* data = context.task->access_words()[index].data();
-  // Acquire: a concurrent reader may allocate the datum right now, and then this address is its first.
-  void* address = std::atomic_ref(data->host).load(std::memory_order_acquire);
-  if (is_private || address == nullptr || context.node.value != 0) [[unlikely]]
-    address = context.engine->address(context, index);
-  return address;
-}
-
-template <class Kind, AccessMode Mode>
-decltype(auto) view_of(const ExecutionContext& context, std::size_t index) {
-  DataHeader* data = context.task->access_words()[index].data();
-  constexpr bool is_private = Mode == AccessMode::reduce || Mode == AccessMode::scratch;
-  void* address = address_of(context, index, is_private);
-  if constexpr (reads_only(Mode)) {
-    return Kind::make_const(address, data->shape);
-  } else if constexpr (is_private) {
-    return Kind::make(address, data->shape.packed());
-  } else {
-    return Kind::make(address, data->shape);
-  }
-}
-
-// ---------------------------------------------------------------- classification of the arguments of submit
-
-template <class T>
-struct Argument {  // a value: kept by the task, passed as const T&
-  static constexpr bool is_access = false, is_list = false, gives_parameter = true;
-  using stored = T;
-  static const T& pass(const stored& value, const ExecutionContext&) { return value; }
-};
-template <class T>
-struct Argument<Parameter<T>> {
-  static constexpr bool is_access = false, is_list = false, gives_parameter = true;
-  using stored = Parameter<T>;
-  static const T& pass(const stored& value, const ExecutionContext&) { return value.get(); }
-};
-template <class Kind, AccessMode Mode>
-struct Argument<Access<Kind, Mode>> {
-  static constexpr bool is_access = true, is_list = false, gives_parameter = !std::is_same_v<Kind, TokenKind>;
-};
-struct ListRange {
-  std::uint32_t first, count;
-};
-template <class Kind, AccessMode Mode>
-struct Argument<AccessList<Kind, Mode>> {
-  static constexpr bool is_access = false, is_list = true, gives_parameter = !std::is_same_v<Kind, TokenKind>;
-  using stored = ListRange;
-  static Views<Kind, Mode> pass(const stored& range, const ExecutionContext& context) {
-    return {context, range.first, range.count};
-  }
-};
-
-template <>
-struct Argument<AnyAccesses> {
-  static constexpr bool is_access = false, is_list = true, gives_parameter = true;
-  using stored = ListRange;
-  static AnyViews pass(const stored& range, const ExecutionContext& context) { return {context, range.first, range.count}; }
-};
-
-/// Stored in place of an access, whose index is known at compile time. Distinct types take no room in a tuple.
-template <std::size_t Index>
-struct AccessSlot {};
-
-template <std::size_t Index, class Arg>
-struct StoredArgument {
-  using type = typename Argument<Arg>::stored;
-};
-template <std::size_t Index, class Kind, AccessMode Mode>
-struct StoredArgument<Index, Access<Kind, Mode>> {
-  using type = AccessSlot<Index>;
-};
-
-/// Index among the accesses of the I-th argument.
-template <std::size_t I, class... Args>
-constexpr std::size_t access_index() {
-  constexpr bool flags[] = {Argument<Args>::is_access..., false};
-  std::size_t n = 0;
-  for (std::size_t i = 0; i < I; ++i) n += flags[i] ? 1 : 0;
-  return n;
-}
-
-// ---------------------------------------------------------------- checks of a body's signature
-
-template <class... Types>
-struct TypeList {
-  static constexpr std::size_t size = sizeof...(Types);
-};
-template <class A, class B>
-struct Concat;
-template <class... As, class... Bs>
-struct Concat<TypeList<As...>, TypeList<Bs...>> {
-  using type = TypeList<As..., Bs...>;
-};
-
-/// What a body is given for each argument.
-template <class T> struct GivenValue { using type = const T&; };
-template <class Kind> struct GivenRead { using type = typename Kind::const_view; };
-template <class Kind> struct GivenWrite { using type = typename Kind::view; };
-template <class Kind, AccessMode Mode> struct GivenViews { using type = Views<Kind, Mode>; };
-
-struct GivenAnyViews { using type = AnyViews; };
-
-template <class Arg> struct GivenOf { using type = TypeList<GivenValue<Arg>>; };
-template <class T> struct GivenOf<Parameter<T>> { using type = TypeList<GivenValue<T>>; };
-template <class Kind, AccessMode Mode> struct GivenOf<Access<Kind, Mode>> {
-  using type = TypeList<std::conditional_t<reads_only(Mode), GivenRead<Kind>, GivenWrite<Kind>>>;
-};
-template <AccessMode Mode> struct GivenOf<Access<TokenKind, Mode>> { using type = TypeList<>; };
-template <class Kind, AccessMode Mode> struct GivenOf<AccessList<Kind, Mode>> { using type = TypeList<GivenViews<Kind, Mode>>; };
-template <AccessMode Mode> struct GivenOf<AccessList<TokenKind, Mode>> { using type = TypeList<>; };
-template <> struct GivenOf<AnyAccesses> { using type = TypeList<GivenAnyViews>; };
-
-template <class... Args> struct GivenList { using type = TypeList<>; };
-template <class Arg, class... Args> struct GivenList<Arg, Args...> {
-  using type = typename Concat<typename GivenOf<Arg>::type, typename GivenList<Args...>::type>::type;
-};
-
-template <class F> struct Signature { static constexpr bool known = false; };
-template <class R, class... P> struct Signature<R (*)(P...)> { static constexpr bool known = true; using type = TypeList<P...>; };
-template <class R, class... P> struct Signature<R (*)(P...) noexcept> : Signature<R (*)(P...)> {};
-template <class R, class C, class... P> struct Signature<R (C::*)(P...)> : Signature<R (*)(P...)> {};
-template <class R, class C, class... P> struct Signature<R (C::*)(P...) const> : Signature<R (*)(P...)> {};
-template <class R, class C, class... P> struct Signature<R (C::*)(P...) noexcept> : Signature<R (*)(P...)> {};
-template <class R, class C, class... P> struct Signature<R (C::*)(P...) const noexcept> : Signature<R (*)(P...)> {};
-template <class F> requires requires { &F::operator(); }
-struct Signature<F> : Signature<decltype(&F::operator())> {};
-
-/// A read-only view and the mutable view of the same elements are told apart for the messages below.
-template <class Kind, class Param>
-inline constexpr bool takes_mutable =
-    std::is_reference_v<typename Kind::view>
-        ? std::is_same_v<Param, typename Kind::view>
-        : std::is_same_v<std::remove_cvref_t<Param>, std::remove_cvref_t<typename Kind::view>>;
-template <class Kind, class Param>
-inline constexpr bool takes_const =
-    std::is_reference_v<typename Kind::view>
-        ? std::is_same_v<Param, typename Kind::const_view> || std::is_same_v<Param, std::remove_cvref_t<typename Kind::view>>
-        : std::is_same_v<std::remove_cvref_t<Param>, std::remove_cvref_t<typename Kind::const_view>>;
-
-template <class Given, class Param>
-struct CheckParameter {  // values and view lists
-  static_assert(std::is_convertible_v<typename Given::type, Param>,
-                "mitra: a value of the submission cannot be passed to the body's parameter: values arrive as const T&");
-};
-template <class Kind, class Param>
-struct CheckParameter<GivenRead<Kind>, Param> {
-  static_assert(!takes_mutable<Kind, Param> || takes_const<Kind, Param>,
-                "mitra: accessed with read(), but the body takes a mutable view: take View<const T>, Tile<const T> or "
-                "const T&, or access it with readwrite()");
-  static_assert(takes_const<Kind, Param> || takes_mutable<Kind, Param>,
-                "mitra: the body's parameter is not the view of the datum accessed with read(): a vector gives "
-                "View<const T>, a tile Tile<const T>, an object const T&");
-};
-template <class Kind, class Param>
-struct CheckParameter<GivenWrite<Kind>, Param> {
-  static_assert(takes_mutable<Kind, Param> || !takes_const<Kind, Param>,
-                "mitra: accessed for writing, but the body takes a read-only view: take View<T>, Tile<T> or T&, or "
-                "access it with read()");
-  static_assert(takes_const<Kind, Param> || takes_mutable<Kind, Param>,
-                "mitra: the body's parameter is not the view of the datum accessed for writing: a vector gives View<T>, "
-                "a tile Tile<T>, an object T&");
-};
-
-template <class F, class Given>
-struct CheckBody;
-template <class F, class... Given>
-struct CheckBody<F, TypeList<Given...>> {
-  template <class... Params>
-  static constexpr void parameters(TypeList<Params...>) {
-    if constexpr (sizeof...(Params) == sizeof...(Given)) ((void)CheckParameter<Given, Params>{}, ...);
-  }
-  static constexpr bool run() {
-    if constexpr (Signature<F>::known) {
-      static_assert(Signature<F>::type::size == sizeof...(Given),
-                    "mitra: the body has another number of parameters than the submission gives views and values (a "
-                    "token gives none)");
-      parameters(typename Signature<F>::type{});
-    } else {
-      static_assert(std::is_invocable_v<const F&, typename Given::type...>,
-                    "mitra: the body cannot be called with the views and values of the submission");
-    }
-    return true;
-  }
-};
-
-struct GivenStream { using type = HipStream; };
-template <class Param>
-struct CheckParameter<GivenStream, Param> {
-  static_assert(std::is_same_v<std::remove_cvref_t<Param>, HipStream>,
-                "mitra: the first parameter of a .hip implementation is mitra::HipStream");
-};
-
-// ---------------------------------------------------------------- the task of one call of submit
 
 template <class Arg> inline constexpr bool is_reduction = false;
 template <class Kind> inline constexpr bool is_reduction<Access<Kind, AccessMode::reduce>> = true;
+template <class Arg> inline constexpr bool is_scratch = false;
+template <class Kind> inline constexpr bool is_scratch<Access<Kind, AccessMode::scratch>> = true;
+template <class Arg> inline constexpr bool is_access_list = false;
+template <class Kind, AccessMode Mode> inline constexpr bool is_access_list<AccessList<Kind, Mode>> = true;
+
+/// Calls f(Runtime&), with a Runtime of this engine. Defined in runtime.hpp.
+template <class F>
+void with_runtime(Engine& engine, F&& f);
 
 /// `Body` is a one-shot function object or a BodyOf<codelet state>.
 template <class Body, class Indices, class... Args>
@@ -297,6 +78,30 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
     std::apply([&](auto&&... p) { c.body.hip(HipStream{context.stream}, static_cast<decltype(p)>(p)...); },
                std::tuple_cat(passed<I, Args>(c, context)...));
   }
+  static void run_split(TaskHeader& task, const ExecutionContext& context) {
+    Closure& c = closure(task);
+    with_runtime(*context.engine, [&](auto& rt) {
+      std::apply([&](auto&&... p) { c.body.split(rt, static_cast<decltype(p)>(p)...); },
+                 std::tuple_cat(referred<I, Args>(c, context)...));
+    });
+  }
+  /// As passed(), with references to data in place of views.
+  template <std::size_t N, class Arg>
+  static auto referred(const Closure& c, const ExecutionContext& context) {
+    [[maybe_unused]] const AccessWord* words = context.task->access_words();
+    if constexpr (Argument<Arg>::is_access && is_scratch<Arg>) {
+      return std::tuple<>{};
+    } else if constexpr (Argument<Arg>::is_access && Argument<Arg>::gives_parameter) {
+      return std::tuple(DataRef<typename Arg::kind>(words[access_index<N, Args...>()].data()));
+    } else if constexpr (is_access_list<Arg> && Argument<Arg>::gives_parameter) {
+      const ListRange& range = std::get<N>(c.values);
+      std::vector<DataRef<typename Arg::kind>> list;
+      for (std::uint32_t i = 0; i < range.count; ++i) list.emplace_back(words[range.first + i].data());
+      return std::tuple(std::move(list));
+    } else {
+      return passed<N, Arg>(c, context);
+    }
+  }
   static WorkAmount cost(TaskHeader& task) {
     const ExecutionContext shapes_only{nullptr, {}, NodeId(0), &task};
     Closure& c = closure(task);
@@ -330,6 +135,10 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
     if constexpr (Body::has_hip) return &run_hip;
     return nullptr;
   }
+  static constexpr TaskType::Launch split_launch() {
+    if constexpr (Body::has_split) return &run_split;
+    return nullptr;
+  }
   static constexpr WorkAmount (*cost_function())(TaskHeader&) {
     if constexpr (Body::has_cost) return &cost;
     return nullptr;
@@ -339,6 +148,8 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
       .launch = {cpu_launch(), hip_launch()},
       .destroy = !on_heap && std::is_trivially_destructible_v<Closure> ? nullptr : &destroy,
       .cost = cost_function(),
+      .emulated = Body::emulated ? 2 : 0,
+      .split = split_launch(),
       .modelled = Body::hip_modelled ? 2 : 0,
       .moldable = Body::moldable,
   };
@@ -440,7 +251,8 @@ struct Submission<Body, std::index_sequence<I...>, Args...> {
 /// A function object used once: it is a CPU implementation.
 template <class F>
 struct OneShotBody {
-  static constexpr bool has_cpu = true, has_hip = false, has_cost = false, hip_modelled = false, moldable = false;
+  static constexpr bool has_cpu = true, has_hip = false, has_cost = false, has_split = false, hip_modelled = false, emulated = false,
+                        moldable = false;
   [[no_unique_address]] F function;
   template <class... P>
   void cpu(P&&... p) { std::invoke(function, std::forward<P>(p)...); }
@@ -449,16 +261,21 @@ struct OneShotBody {
 /// The implementations of a codelet, by reference: the engine keeps the state.
 template <class State>
 struct CodeletBody;
-template <class Cpu, class Hip, class Cost>
-struct CodeletBody<CodeletState<Cpu, Hip, Cost>> {
+template <class Cpu, class Hip, class Cost, class Split>
+struct CodeletBody<CodeletState<Cpu, Hip, Cost, Split>> {
   static constexpr bool has_cpu = !std::is_same_v<typename CpuSlot<Cpu>::function, Unimplemented>;
   static constexpr bool moldable = CpuSlot<Cpu>::moldable;
   static constexpr bool hip_modelled = std::is_same_v<Hip, Modelled>;
   static constexpr bool has_hip = !std::is_same_v<Hip, Unimplemented> && !hip_modelled;
   static constexpr bool has_cost = !std::is_same_v<Cost, Unimplemented>;
-  const CodeletState<Cpu, Hip, Cost>* state;
-  template <class... P> void cpu(P&&... p) const { if constexpr (has_cpu) std::invoke(CpuSlot<Cpu>::body(state->cpu), std::forward<P>(p)...); }
+  static constexpr bool emulated = has_cpu;
+  static constexpr bool has_split = !std::is_same_v<Split, Unimplemented>;
+  const CodeletState<Cpu, Hip, Cost, Split>* state;
+  template <class... P> void cpu(P&&... p) const {
+    if constexpr (has_cpu) std::invoke(CpuSlot<Cpu>::body(state->cpu), std::forward<P>(p)...);
+  }
   template <class... P> void hip(P&&... p) const { if constexpr (has_hip) std::invoke(state->hip, std::forward<P>(p)...); }
+  template <class... P> void split(P&&... p) const { if constexpr (has_split) std::invoke(state->split, std::forward<P>(p)...); }
   template <class... P> WorkAmount cost(P&&... p) const {
     if constexpr (has_cost) {
       WorkAmount work = std::invoke(state->cost, std::forward<P>(p)...);
@@ -486,8 +303,8 @@ SourceLocation first_location(SourceLocation otherwise, const Args&... args) {
   return otherwise;
 }
 
-template <class Cpu, class Hip, class Cost>
-void keep_codelet(Engine& engine, const Codelet<Cpu, Hip, Cost>& codelet) {
+template <class Cpu, class Hip, class Cost, class Split>
+void keep_codelet(Engine& engine, const Codelet<Cpu, Hip, Cost, Split>& codelet) {
   // Relaxed: another thread that sees the old value only keeps the state twice.
   if (codelet.state()->kept_by.load(std::memory_order_relaxed) != engine.serial()) [[unlikely]] {
     engine.keep(codelet.state());
@@ -496,7 +313,8 @@ void keep_codelet(Engine& engine, const Codelet<Cpu, Hip, Cost>& codelet) {
 }
 
 template <class T> inline constexpr bool is_codelet = false;
-template <class Cpu, class Hip, class Cost> inline constexpr bool is_codelet<Codelet<Cpu, Hip, Cost>> = true;
+template <class Cpu, class Hip, class Cost, class Split>
+inline constexpr bool is_codelet<Codelet<Cpu, Hip, Cost, Split>> = true;
 
 }  // namespace detail
 

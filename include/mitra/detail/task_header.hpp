@@ -32,6 +32,8 @@ struct TaskType {
   std::array<Launch, kWorkerKinds> launch{};  ///< By WorkerKind; null: not implemented there.
   void (*destroy)(TaskHeader&) noexcept = nullptr;  ///< Null: nothing to destroy.
   WorkAmount (*cost)(TaskHeader&) = nullptr;        ///< Null: the codelet does not say.
+  std::uint8_t emulated = 0;  ///< Bit WorkerKind: an emulated device of that kind runs the CPU body.
+  Launch split = nullptr;                           ///< Submits finer tasks in place of the body; null: there are none.
   std::uint8_t modelled = 0;  ///< Bit WorkerKind: not implemented there, and yet a simulation may place it there.
   bool moldable = false;      ///< Its CPU implementation may use all cores of its worker; others run on one of them.
 };
@@ -89,6 +91,7 @@ struct ExecutionContext {
   NodeId node;
   TaskHeader* task;
   void* stream = nullptr;  ///< GPUs: the native stream.
+  void* const* addresses = nullptr;  ///< Of the accesses, on a node that is not the host's; null: where DataHeader says.
 };
 
 }  // namespace mitra::detail

@@ -5,7 +5,7 @@
 
 namespace mitra::engine {
 
-std::optional<Estimate> VirtualTime::estimate(const TaskHeader& task, ClassId worker_class) const {
+std::optional<Estimate> VirtualTime::expected(const TaskHeader& task, ClassId worker_class) const {
   const ClassCost& cost = costs_.cost(of(task).row, worker_class);
   if (!cost.known) return std::nullopt;
   const bool true_mean = config_.noise <= 0.0 && information_.mode == model::Information::Mode::exact;
@@ -20,7 +20,7 @@ std::optional<Estimate> VirtualTime::estimate(const TaskHeader& task, ClassId wo
 
 std::vector<Seconds> VirtualTime::rehearse(std::span<const PolicyMaker> policies) {
   if (rehearsal_ == nullptr) return {};
-  return rehearsal_->run(policies, [this](const TaskHeader& task, ClassId c) { return estimate(task, c); });
+  return rehearsal_->run(policies, [this](const TaskHeader& task, ClassId c) { return expected(task, c); });
 }
 
 void VirtualTime::require_time() {
@@ -30,7 +30,7 @@ void VirtualTime::require_time() {
   throw TimeIsUp("the run took longer than it was worth");
 }
 
-Seconds VirtualTime::busy_until(WorkerId worker) const {
+Seconds VirtualTime::busy_until(WorkerId worker) {
   const Worker& w = workers_[worker.index()];
   return w.held == 0 ? driver_.now() : std::max(driver_.now(), w.until);
 }

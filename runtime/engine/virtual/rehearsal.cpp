@@ -9,6 +9,7 @@
 #include <mitra/simulation_report.hpp>
 
 #include "engine/task_engine.hpp"
+#include "engine/trees.hpp"
 #include "engine/virtual/virtual_time.hpp"
 
 namespace mitra::engine {
@@ -33,10 +34,14 @@ class Rehearsal::Told final : public PerformanceModel {
 };
 
 void Rehearsal::submitted(const TaskHeader& task, const detail::SubmitExtras* extras) {
-  if (task.traits & (detail::kInternal | detail::kSignal)) return;  // the accesses of others bring their like about again
+  const bool transition = is_transition(task);
+  // The accesses of others bring their like about again; not so where a tree is no tree to the copy of the run.
+  if ((task.traits & (detail::kInternal | detail::kSignal)) && !transition) return;
   if (task.parent != nullptr || (task.traits & detail::kReplay) != 0) possible_ = false;
   if (!possible_) return;
-  entries_.push_back({&task, task.id.load(std::memory_order_relaxed), after_.size()});
+  // By id they are looked for, which grow but for those of transitions; and these nobody looks for.
+  const std::uint64_t id = !transition ? task.id.load(std::memory_order_relaxed) : entries_.empty() ? 0 : entries_.back().id;
+  entries_.push_back({&task, id, after_.size()});
   if (extras == nullptr) return;
   for (const Task& before : extras->after)
     if (before.header() != nullptr) after_.push_back(before.id().value);

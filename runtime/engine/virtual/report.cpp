@@ -109,14 +109,18 @@ void VirtualTime::add_graph(BoundProblem& bounds) const {
   std::uint32_t groups = 0;
   for (std::uint32_t row = 1; row < costs_.rows() && row < books_.tasks_by_row_.size(); ++row)
     if (books_.tasks_by_row_[row] != 0) group_of_row[row] = groups++;
-  BoundGraph graph;
-  graph.first_predecessor = kept_->first_predecessor;
-  graph.predecessors = kept_->predecessors;
-  for (const std::uint32_t row : kept_->row) graph.group.push_back(group_of_row[row]);
-  bounds.graph = std::move(graph);
+  // Of tasks that were split the time is that of their children, who are not on the paths through them.
+  if (std::ranges::find(kept_->row, TaskCosts::kNothing) == kept_->row.end()) {
+    BoundGraph graph;
+    graph.first_predecessor = kept_->first_predecessor;
+    graph.predecessors = kept_->predecessors;
+    for (const std::uint32_t row : kept_->row) graph.group.push_back(group_of_row[row]);
+    bounds.graph = std::move(graph);
+  }
   if (!many_nodes_) return;
   std::vector<double> least(groups, kInfinity);
   for (std::size_t t = 0; t < kept_->size(); ++t) {
+    if (kept_->row[t] == TaskCosts::kNothing) continue;
     double& of_group = least[group_of_row[kept_->row[t]]];
     of_group = std::min(of_group, kept_->bytes_in(t));
   }

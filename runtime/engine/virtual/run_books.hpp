@@ -30,6 +30,7 @@ class RunBooks {
     if (tasks_by_row_.size() <= row) tasks_by_row_.resize(std::max<std::size_t>(2 * tasks_by_row_.size(), row + 1));
     ++tasks_by_row_[row];
   }
+  void uncount_task(std::uint32_t row) { --tasks_by_row_[row]; }
   void end_phase();
 
   // --- execution ---

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <limits>
 
 #include <mitra/error.hpp>
@@ -75,6 +76,27 @@ void TaskCosts::grow() {
     while (slots_[at].hash != 0) at = (at + 1) & (slots_.size() - 1);
     slots_[at] = slot;
   }
+}
+
+void TaskCosts::learn(std::uint32_t number, ClassId worker_class, double seconds) {
+  constexpr std::uint8_t kMemory = 32;   // samples that the mean goes over
+  constexpr double kOutlier = 4.0;       // an interrupted body counts for so many times the mean at most
+  ClassCost& cost = costs_[std::size_t{number} * classes_ + worker_class.index()];
+  if (cost.samples == 0) {
+    cost.seconds = seconds;
+    cost.uncertainty = 0.5F;
+  } else {
+    if (cost.samples >= 3) seconds = std::min(seconds, kOutlier * cost.seconds);
+    const double error = seconds - cost.seconds, weight = 1.0 / (cost.samples + 1);
+    cost.seconds += weight * error;
+    const double relative = cost.seconds > 0.0 ? std::abs(error) / cost.seconds : 0.0;
+    cost.uncertainty += static_cast<float>(weight) * (static_cast<float>(relative) - cost.uncertainty);
+  }
+  if (cost.samples < kMemory) ++cost.samples;
+  cost.known = true;
+  RowInfo& info = info_[number];
+  info.shortest = info.kinds == 0 ? cost.seconds : std::min(info.shortest, cost.seconds);
+  info.kinds |= static_cast<std::uint8_t>(1U << static_cast<unsigned>(machine_.classes[worker_class.index()].kind));
 }
 
 std::uint32_t TaskCosts::add_row(const detail::TaskHeader& task, const detail::WorkAmount& work) {

@@ -21,6 +21,7 @@ struct ClassCost {
   double watts = 0.0;
   float uncertainty = 0.0F;
   bool known = false;
+  std::uint8_t samples = 0;  ///< Measured in this run, as far as they count.
 };
 
 class TaskCosts {
@@ -40,6 +41,9 @@ class TaskCosts {
   double flops(std::uint32_t number) const { return info_[number].flops; }
   const char* name(std::uint32_t number) const { return info_[number].name; }
   std::size_t rows() const { return info_.size(); }
+
+  /// A task of this row took so long: what is measured goes before what a model says.
+  void learn(std::uint32_t number, ClassId worker_class, double seconds);
 
   /// Shapes are numbered, so that a task's are compared by numbers.
   std::uint32_t shape_number(const detail::Shape& shape);

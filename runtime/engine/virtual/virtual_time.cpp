@@ -8,6 +8,7 @@
 
 #include "engine/hot_path.hpp"
 #include "engine/task_engine.hpp"
+#include "engine/trees.hpp"
 
 namespace mitra::engine {
 
@@ -15,19 +16,25 @@ namespace {
 
 constexpr std::size_t kMatrixNodes = 128;  // up to so many, the times of all copies are kept
 
-detail::GraphStorage& graph_of(const TaskHeader& node) { return *reinterpret_cast<detail::GraphStorage*>(node.parent->block); }
-
 /// What happens on behalf of a worker: policy and engine see it as the caller.
 class Acting {
  public:
-  Acting(ThreadState& self, const detail::ExecutionContext& context) : self_(self), saved_(self.context) { self.context = context; }
-  ~Acting() { self_.context = saved_; }
+  Acting(ThreadState& self, const detail::ExecutionContext& context, WorkerKind kind)
+      : self_(self), saved_(self.context), kinds_(self.kinds) {
+    self.context = context;
+    self.kinds = static_cast<std::uint8_t>(1U << static_cast<unsigned>(kind));
+  }
+  ~Acting() {
+    self_.context = saved_;
+    self_.kinds = kinds_;
+  }
   Acting(const Acting&) = delete;
   Acting& operator=(const Acting&) = delete;
 
  private:
   ThreadState& self_;
   const detail::ExecutionContext saved_;
+  const std::uint8_t kinds_;
 };
 
 }  // namespace
@@ -38,7 +45,7 @@ VirtualTime::VirtualTime(TaskEngine& engine, const MachineDescription& descripti
     : engine_(engine), description_(description), machine_(machine), config_(config), model_(std::move(model)),
       information_(model::parse_information(config.information)), driver_(driver), policy_(policy),
       watches_completions_(policy.watches_completions()), steals_(policy.concurrent()), many_nodes_(machine.memory_nodes.size() > 1),
-      costs_(machine, *model_), memory_(machine, *this, policy.chooses_victims()), books_(description, machine), idle_(machine.workers.size()) {
+      costs_(machine, *model_), largest_memories_(machine), memory_(machine, *this, policy.chooses_victims()), books_(description, machine), idle_(machine.workers.size()) {
   for (const mitra::Worker& worker : machine.workers) {
     const WorkerClassDescription& c = description.classes[worker.worker_class.index()];
     workers_.push_back({.node = worker.node,
@@ -72,87 +79,6 @@ VirtualTime::VirtualTime(TaskEngine& engine, const MachineDescription& descripti
 
 VirtualTime::~VirtualTime() = default;
 
-// ------------------------------------------------------------------------------------------------ data
-
-void VirtualTime::add_data(Datum& datum) {
-  datum.shape_number = costs_.shape_number(datum.shape);
-  if (many_nodes_) memory_.add(datum, datum.lent);
-}
-
-void VirtualTime::forget_data(Datum& datum) {
-  if (many_nodes_) memory_.forget(datum);
-}
-
-// ------------------------------------------------------------------------------------------------ submission
-
-VirtualTask& VirtualTime::of(const TaskHeader& task) const {
-  if ((task.traits & detail::kRecorded) == 0) return graph::beside<VirtualTask>(task);
-  const detail::GraphStorage& graph = graph_of(task);
-  return reinterpret_cast<VirtualTask*>(graph.beside.get())[&task - graph.nodes.get()];
-}
-
-void VirtualTime::prepare(TaskHeader& task) {
-  const std::scoped_lock lock(mutex_);
-  task.kinds |= task.type->modelled;
-  if (!config_.execute)
-    for (std::size_t i = 0; i < task.accesses; ++i)
-      if (const detail::AccessWord word = task.access_words()[i]; !reads_only(word.mode())) graph::datum_of(word).written = true;
-  VirtualTask& mine = of(task);
-  mine.row = costs_.row_of(task);
-  const std::uint8_t known = costs_.known_kinds(mine.row);
-  if (known != 0) {
-    task.kinds &= known;
-  } else if (config_.unknown <= Seconds(0.0)) {
-    throw SubmitError(detail::message(
-        "submit '", task.name(), "': no model knows how long it takes on a worker of ", machine_.name,
-        "; give its codelet a .cost, the machine file a [[kernel]] row, calibrate, or set unknown (MITRA_UNKNOWN) to a time"));
-  } else {
-    ++books_.unknown;
-  }
-  if (config_.execute && task.type->launch[0] == nullptr)
-    throw SubmitError(detail::message("submit '", task.name(), "': bodies are to run (execute), and it has no .cpu implementation"));
-  if (!many_nodes_) return;
-  // What never fits a memory cannot run there.
-  const Bytes needed = memory::MemoryManager::working_set(task);
-  std::uint8_t fits = 0;
-  for (const WorkerClass& c : machine_.classes) {
-    const Bytes capacity = machine_.memory_nodes[c.node.index()].capacity;
-    if (capacity == Bytes(0) || needed <= capacity) fits |= static_cast<std::uint8_t>(1U << static_cast<unsigned>(c.kind));
-  }
-  if ((task.kinds & fits) == 0) {
-    std::string sizes;
-    for (const WorkerClass& c : machine_.classes)
-      if (task.kinds >> static_cast<unsigned>(c.kind) & 1U)
-        sizes += detail::message(sizes.empty() ? "" : ", ", c.name, " ", machine_.memory_nodes[c.node.index()].capacity.value);
-    throw SubmitError(detail::message("submit '", task.name(), "': its data take ", needed.value,
-                                      " bytes, more than any memory where it could run (", sizes, ")"));
-  }
-  task.kinds &= fits;
-}
-
-void VirtualTime::submitted(TaskHeader& task, double path_end, std::uint32_t path, const detail::SubmitExtras* extras) {
-  if (rehearsal_ != nullptr) rehearsal_->submitted(task, extras);
-  VirtualTask& mine = of(task);
-  if (task.traits & (detail::kInternal | detail::kSignal | detail::kReplay)) {
-    mine = {path_end, path, TaskCosts::kNothing};
-    return;
-  }
-  mine.path_end = path_end + costs_.shortest(mine.row);
-  mine.path = books_.add_to_path(path, mine.row, mine.path_end);
-  books_.count_task(mine.row);
-  if (kept_ != nullptr) kept_->add(task, mine.row);
-}
-
-void VirtualTime::pass_submission_time(ThreadState& self) {
-  if (description_.submission_overhead <= Seconds(0.0)) return;
-  const std::scoped_lock lock(mutex_);
-  submission_clock_ = std::max(submission_clock_, driver_.now()) + description_.submission_overhead;
-  settle(self);
-  while (driver_.next_time() <= submission_clock_ && step(self)) {
-  }
-  driver_.advance_to(submission_clock_);
-}
-
 // ------------------------------------------------------------------------------------------------ policy
 
 namespace {
@@ -178,8 +104,19 @@ void VirtualTime::hand_over(ThreadState& self, TaskHeader* task) {
   if (woken_.size() == woken) ++unclaimed_[kind_set(TaskRef(task))];
 }
 
+bool VirtualTime::splits(ThreadState& self, TaskHeader& task) {
+  acting_ = &self;
+  return policy_.splits(TaskRef(&task), self.view);
+}
+
+void VirtualTime::was_split(const TaskHeader& task) {
+  const VirtualTask& mine = of(task);
+  books_.uncount_task(mine.row);
+  if (kept_ != nullptr && mine.path != 0 && mine.path <= kept_->row.size()) kept_->row[mine.path - 1] = TaskCosts::kNothing;
+}
+
 TaskHeader* VirtualTime::take_from_policy(ThreadState& self, WorkerId worker) {
-  const Acting acting(self, context_of(worker, nullptr));
+  const Acting acting(self, context_of(worker, nullptr), kind_of(workers_[worker.index()]));
   acting_ = &self;
   const bool measured = books_.decides();
   const std::uint64_t began = measured ? wall_ns() : 0;
@@ -242,6 +179,12 @@ void VirtualTime::settle(ThreadState& self) {
   const std::size_t patience = 4096 + 64 * workers_.size();
   std::size_t in_vain = 0;  // workers woken one after the other that took nothing
   for (;;) {
+    if (TaskHeader* const task = engine_.take_split()) {
+      const Acting acting(self, {&engine_, WorkerId(), NodeId(0), nullptr}, WorkerKind::cpu);
+      if (TaskHeader* next = engine_.run_split(self, task)) engine_.hand_to_policy(self, next);
+      engine_.complete_deferred(self);
+      continue;
+    }
     if (!arrived_.empty()) {
       const std::uint32_t slot = arrived_.front();
       arrived_.pop_front();
@@ -271,7 +214,7 @@ void VirtualTime::settle(ThreadState& self) {
           unclaimed_[set] = 0;
         }
       }
-    if (!any && arrived_.empty() && woken_.empty()) return;
+    if (!any && arrived_.empty() && woken_.empty() && engine_.splits_waiting_.load(std::memory_order_relaxed) == 0) return;
   }
 }
 
@@ -315,7 +258,7 @@ void VirtualTime::accept(ThreadState& self, WorkerId id, TaskHeader* task) {
   ++worker.held;
   slots_[slot].task = task;
   slots_[slot].worker = id;
-  const auto told = estimate(*task, worker.worker_class);
+  const auto told = expected(*task, worker.worker_class);
   worker.until = std::max(worker.until, driver_.now()) + (told ? told->seconds : Seconds(0.0));
   if (!many_nodes_ || memory_.acquire(*task, worker.node, slot)) data_there(self, slot);
 }
@@ -341,19 +284,13 @@ void VirtualTime::start(ThreadState& self, std::uint32_t number) {
   const WorkerId id = slots_[number].worker;
   Worker& worker = workers_[id.index()];
   if (!slots_[number].body_done) {
-    bool cancelled;
-    if (task->traits & detail::kRecorded) {
-      const detail::GraphStorage& graph = graph_of(*task);
-      cancelled = graph.poisoned.load(std::memory_order_relaxed) &&
-                  graph.cancelled[static_cast<std::size_t>(task - graph.nodes.get())].load(std::memory_order_relaxed);
-    } else {
-      cancelled = (task->successors.load(std::memory_order_relaxed) & detail::kCancelled) != 0;
-    }
-    if (cancelled) {
+    const bool cancelled = is_cancelled(*task);
+    slots_[number].poisoned = cancelled;
+    if (cancelled && !is_transition(*task)) {
       if (many_nodes_) memory_.release_unused(*task, worker.node);
       free_slot(number);
       --worker.held;
-      const Acting acting(self, context_of(id, nullptr));
+      const Acting acting(self, context_of(id, nullptr), kind_of(worker));
       engine_.tell_cancelled(self, *task);
       if (TaskHeader* next = engine_.finish(self, task, true)) engine_.hand_to_policy(self, next);
       engine_.complete_deferred(self);
@@ -400,11 +337,12 @@ void VirtualTime::end(ThreadState& self, std::uint32_t number) {
   if (worker.held == 0) worker.until = now;
   ++worker.tasks;
   books_.ended(task->id.load(std::memory_order_relaxed), id, worker.worker_class, slot.start, now, slot.watts);
-  const Acting acting(self, context_of(id, nullptr));
+  const Acting acting(self, context_of(id, nullptr), kind_of(worker));
   acting_ = &self;
   if (many_nodes_ && !slot.data_released) memory_.release(*task, worker.node);
+  if (many_nodes_ && is_transition(*task)) memory_.regrouped(*task, worker.node);
   if (watches_completions_) policy_.finished(TaskRef(task), Measured{id, slot.start, now - slot.start}, self.view);
-  TaskHeader* const next = engine_.finish(self, task, slot.failed);
+  TaskHeader* const next = engine_.finish(self, task, slot.failed || slot.poisoned);
   engine_.complete_deferred(self);
   if (next != nullptr) {
     if (worker.held < worker.pipeline)
@@ -448,9 +386,9 @@ void VirtualTime::end_nested_wait(WorkerId worker) {
 
 // ------------------------------------------------------------------------------------------------ transfers
 
-void VirtualTime::start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) {
+void VirtualTime::start_copy(const memory::CopyOrder& order) {
   ++transfers_;
-  driver_.copy(from, to, size, urgent, transfer);
+  driver_.copy(order.from, order.to, order.size, order.urgent, order.transfer);
 }
 
 Seconds VirtualTime::copy_time(NodeId from, NodeId to, Bytes size) {

@@ -22,6 +22,7 @@
 #include <mitra/simulation_report.hpp>
 #include <mitra/task_queues.hpp>
 
+#include "engine/answers.hpp"
 #include "engine/thread_state.hpp"
 #include "engine/virtual/idle_workers.hpp"
 #include "engine/virtual/kept_graph.hpp"
@@ -43,7 +44,7 @@ struct VirtualTask {
 };
 static_assert(sizeof(VirtualTask) == 16);
 
-class VirtualTime final : private memory::MemoryClient {
+class VirtualTime final : public Answers, private memory::MemoryClient {
  public:
   /// @param description  Kept by the engine.
   VirtualTime(TaskEngine& engine, const MachineDescription& description, const Machine& machine,
@@ -56,6 +57,12 @@ class VirtualTime final : private memory::MemoryClient {
   // --- data ---
   void add_data(Datum& datum);
   void forget_data(Datum& datum);
+  // Of partition trees.
+  bool has_many_memories() const { return many_nodes_; }
+  /// @throws MisuseError if the host's memory, where transitions bring a tree together, is smaller than its root.
+  void check_home(const Datum& root) const;
+  void add_part(Datum& part, Datum& root);
+  void enter_fresh(Datum& whole, std::span<detail::DataHeader* const> parts, bool stays) { memory_.enter_fresh(whole, parts, stays); }
   /// A datum that was just added lies where another run on the same machine has the content of `model`.
   void place_as(Datum& datum, const memory::MemoryManager& other, const Datum& model) {
     if (many_nodes_) memory_.place_as(datum, other, model);
@@ -79,6 +86,10 @@ class VirtualTime final : private memory::MemoryClient {
 
   // --- scheduling ---
   void hand_over(ThreadState& self, TaskHeader* task);
+  /// Does the policy want finer tasks in place of this one?
+  bool splits(ThreadState& self, TaskHeader& task);
+  /// It takes no time itself: the books are to hold its children alone.
+  void was_split(const TaskHeader& task);
   void wake(WorkerId worker) { woken_.push_back(worker); }
   /// Makes one event happen. @returns False if nothing can happen any more.
   bool step(ThreadState& self);
@@ -103,20 +114,20 @@ class VirtualTime final : private memory::MemoryClient {
   void require_time();
 
   // --- what policies ask ---
-  std::optional<Estimate> estimate(const TaskHeader& task, ClassId worker_class) const;
-  Bytes bytes_missing(const TaskHeader& task, NodeId node) const { return many_nodes_ ? memory_.bytes_missing(task, node) : Bytes(0); }
-  Seconds transfer_time(const TaskHeader& task, NodeId node) const {
+  std::optional<Estimate> estimate(TaskHeader& task, ClassId worker_class) override { return expected(task, worker_class); }
+  Bytes bytes_missing(const TaskHeader& task, NodeId node) override { return many_nodes_ ? memory_.bytes_missing(task, node) : Bytes(0); }
+  Seconds transfer_time(const TaskHeader& task, NodeId node) override {
     return many_nodes_ ? memory_.transfer_time(task, node) : Seconds(0.0);
   }
-  Seconds links_busy(NodeId node) const { return driver_.backlog(way_in_[node.index()], node); }
-  bool holds(const detail::DataHeader& data, NodeId node) const { return memory_.holds(data, node); }
-  std::optional<Bytes> room(NodeId node) const { return memory_.room(node); }
-  void prefetch(const TaskHeader& task, NodeId node) {
+  Seconds links_busy(NodeId node) override { return driver_.backlog(way_in_[node.index()], node); }
+  bool holds(const detail::DataHeader& data, NodeId node) override { return memory_.holds(data, node); }
+  std::optional<Bytes> room(NodeId node) override { return memory_.room(node); }
+  void prefetch(const TaskHeader& task, NodeId node) override {
     if (many_nodes_) memory_.prefetch(task, node);
   }
-  Seconds busy_until(WorkerId worker) const;
-  TaskHeader* take_back(WorkerId worker);
-  std::vector<Seconds> rehearse(std::span<const PolicyMaker> policies);
+  Seconds busy_until(WorkerId worker) override;
+  TaskHeader* take_back(WorkerId worker) override;
+  std::vector<Seconds> rehearse(std::span<const PolicyMaker> policies) override;
 
   SimulationReport report() const;
   Seconds makespan() const { return books_.makespan(); }
@@ -126,6 +137,7 @@ class VirtualTime final : private memory::MemoryClient {
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
+  std::optional<Estimate> expected(const TaskHeader& task, ClassId worker_class) const;
 
   /// A task in a worker's hands.
   struct Slot {
@@ -133,6 +145,7 @@ class VirtualTime final : private memory::MemoryClient {
     WorkerId worker;
     bool running = false;
     bool failed = false;
+    bool poisoned = false;       // a transition behind a failed task: it takes place, and cancels what follows
     bool data_released = false;
     bool body_done = false;  // with `execute`: it has run, its duration is still to pass
     Seconds start, duration;
@@ -150,9 +163,10 @@ class VirtualTime final : private memory::MemoryClient {
     std::uint64_t tasks = 0;                                // executed
     Seconds until{};               // expected end of what it holds
   };
-  void start_copy(NodeId from, NodeId to, Bytes size, bool urgent, std::uint32_t transfer) override;
+  void start_copy(const memory::CopyOrder& order) override;
   void data_ready(std::uint32_t ticket) override { arrived_.push_back(ticket); }
   Seconds copy_time(NodeId from, NodeId to, Bytes size) override;
+  Seconds wait_time(NodeId from, NodeId to) override { return driver_.backlog(from, to); }
   void add_graph(BoundProblem& bounds) const;
   std::size_t choose_victim(NodeId node, std::span<const AccessRef> candidates) override;
 
@@ -186,6 +200,7 @@ class VirtualTime final : private memory::MemoryClient {
   const bool many_nodes_;
   std::recursive_mutex mutex_;
   TaskCosts costs_;
+  const memory::LargestMemories largest_memories_;
   memory::MemoryManager memory_;
   RunBooks books_;
   IdleWorkers idle_;

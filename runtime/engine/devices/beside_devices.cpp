@@ -1,0 +1,126 @@
+// How host threads work beside devices: tasks whose data may lie elsewhere, and waits for data.
+// Flow: worker loop, waits -> [beside devices] -> live memory.
+#include <ctime>
+
+#include <thread>
+#include <utility>
+
+#include <mitra/error.hpp>
+
+#include "engine/helping.hpp"
+#include "engine/recorder.hpp"
+#include "engine/trees.hpp"
+
+namespace mitra::engine {
+
+TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* task) {
+  Frame* frame = std::exchange(self.arrived, nullptr);
+  if (frame != nullptr && frame->asked_by != nullptr) {
+    // Release: whoever was given the task may ask the policy again, and is told so, if it sleeps.
+    frame->asked_by->awaited.fetch_sub(1, std::memory_order_acq_rel);
+    if (frame->asked_by != &self) wake_worker(frame->worker);
+  }
+  const bool cancelled = is_cancelled(*task);
+  const bool transition = is_transition(*task);
+  if (cancelled && !transition) {  // whatever has failed, the replicas are where the levels of the trees say
+    if (frame != nullptr) memory_->leave(*frame, false);
+    tell_cancelled(self, *task);
+    return finish(self, task, true);
+  }
+  if (frame == nullptr && (transition || !LiveMemory::in_place(*task))) {
+    // Before it is asked for: it may arrive, and be executed by somebody else, before this thread goes on.
+    self.awaited.fetch_add(1, std::memory_order_relaxed);
+    frame = memory_->enter(*task, NodeId(0), self.context.worker, &self);
+    if (frame == nullptr) return nullptr;
+    self.awaited.fetch_sub(1, std::memory_order_relaxed);
+  }
+  if (frame != nullptr && frame->state.load(std::memory_order_acquire) == Frame::State::refused) {
+    const std::string why = frame->refusal;
+    memory_->leave(*frame, false);
+    if (transition) memory_->regrouped(*task);
+    fail(task, std::make_exception_ptr(Error(why)));
+    return finish(self, task, true);
+  }
+  if (frame != nullptr) memory_->gather_contributions(*frame);
+  if (transition) {
+    memory_->leave(*frame, true);
+    memory_->regrouped(*task);
+    self.executed.store(self.executed.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    return finish(self, task, cancelled);
+  }
+  Frame* const below = std::exchange(self.frame, frame);
+  const std::uint32_t row = task->traits & detail::kInternal ? 0 : LiveCosts::of(*task).row;  // 0: the policy asks for no estimates
+  const Seconds start = row != 0 ? driver_->now() : Seconds(0.0);
+  if (row != 0) memory_->began(self.context.worker, *task, start);
+  const bool failed = run_body(self, task);
+  if (row != 0) {
+    const Seconds now = driver_->now();
+    const bool counts = !failed && !(task->traits & detail::kParent);  // a parent's time is its children's, too
+    memory_->ended(self.context.worker, counts ? row : 0, now - start, false, now);
+  }
+  if (self.frame != nullptr) memory_->leave(*self.frame, true);  // not `frame`: its children may have taken its data away
+  self.frame = below;
+  return finish(self, task, failed);
+}
+
+void TaskEngine::wait_for_data(ThreadState& self, Frame& frame) {
+  help_surely_until(self, 1, [&] { return frame.state.load(std::memory_order_acquire) != Frame::State::waiting; });
+}
+
+void TaskEngine::take_data_back(ThreadState& self) {
+  if (self.splitting != 0) return;  // it has no body to go on with
+  if (self.frame == nullptr) {
+    TaskHeader& task = *self.context.task;
+    if (LiveMemory::in_place(task)) return;
+    self.frame = &memory_->enter_and_wait(task, true);
+    wait_for_data(self, *self.frame);
+  } else if (self.frame->published && !memory_->come_back(*self.frame)) {
+    wait_for_data(self, *self.frame);
+  }
+  if (self.frame->state.load(std::memory_order_relaxed) == Frame::State::refused)
+    throw Error(detail::message("task '", self.context.task->name(), "' has waited for its children, and ", self.frame->refusal));
+}
+
+/// @pre No task uses the datum. Whatever became of those that did: what they have left comes home.
+void TaskEngine::fetch_home(ThreadState& self, Datum& datum, AccessMode mode) {
+  TaskRecord* task = new_record(self, 1, 0);
+  task->access_words()[0] = detail::AccessWord(&datum, mode);
+  Frame& frame = memory_->enter_and_wait(*task);
+  wait_for_data(self, frame);
+  // Its devices' copies go: from now on the application may write it, without a word.
+  memory_->leave(frame, frame.state.load(std::memory_order_relaxed) == Frame::State::ready);
+  free_record(self, task);
+}
+
+void TaskEngine::bring_home(ThreadState& self) {
+  for (Datum* datum : memory_->take_away_from_home()) fetch_home(self, *datum);
+}
+
+void TaskEngine::make_safe(ThreadState& self) {
+  for (Datum* datum : memory_->take_unsafe()) fetch_home(self, *datum, AccessMode::read);
+  destroy_dead(self);
+}
+
+void TaskEngine::destroy_dead(ThreadState& self) {
+  for (TaskHeader* task : memory_->take_dead()) {
+    if (task->type->destroy != nullptr) {
+      ++self.destroying;
+      task->type->destroy(*task);
+      --self.destroying;
+    }
+    free_record(self, static_cast<TaskRecord*>(task));
+  }
+}
+
+Seconds TaskEngine::processor_time() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return Seconds(static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec));
+}
+
+void TaskEngine::slow_down(Seconds before) const {
+  const Seconds took = processor_time() - before;
+  std::this_thread::sleep_for(std::chrono::duration<double>(took.value * (core_slowdown_ - 1.0)));
+}
+
+}  // namespace mitra::engine

@@ -1,0 +1,71 @@
+// What policies ask of a run beside devices, and what it says of itself.
+// Flow: policy -> SchedulerView -> [live answers] -> live costs, memory manager.
+#include "engine/devices/live_memory.hpp"
+
+#include "engine/hot_path.hpp"
+
+namespace mitra::engine {
+
+std::size_t LiveMemory::choose_victim(NodeId node, std::span<const AccessRef> candidates) {
+  return policy_.victim(node, candidates, engine_.thread_state().view);
+}
+
+
+std::optional<Estimate> LiveMemory::estimate(detail::TaskHeader& task, ClassId worker_class) {
+  const std::scoped_lock lock(mutex_);
+  return costs_.estimate(task, worker_class);
+}
+Seconds LiveMemory::busy_until(WorkerId worker) {
+  const std::scoped_lock lock(mutex_);
+  return costs_.busy_until(worker, engine_.now());
+}
+void LiveMemory::began(WorkerId worker, detail::TaskHeader& task, Seconds now) {
+  const std::scoped_lock lock(mutex_);
+  costs_.began(worker, task, now);
+}
+void LiveMemory::idle(WorkerId worker) {
+  const std::scoped_lock lock(mutex_);
+  costs_.ended(worker, false, engine_.now());
+}
+void LiveMemory::ended(WorkerId worker, std::uint32_t row, Seconds duration, bool holds_others, Seconds now) {
+  const std::scoped_lock lock(mutex_);
+  if (row != 0) costs_.learn(row, machine_.workers[worker.index()].worker_class, duration);
+  costs_.ended(worker, holds_others, now);
+}
+
+Bytes LiveMemory::bytes_missing(const detail::TaskHeader& task, NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  return manager_.bytes_missing(task, node);
+}
+Seconds LiveMemory::transfer_time(const detail::TaskHeader& task, NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  return manager_.transfer_time(task, node);
+}
+Seconds LiveMemory::links_busy(NodeId node) {
+  if (node == NodeId(0)) return Seconds(0.0);
+  const std::scoped_lock lock(mutex_);
+  return wait_time(NodeId(0), node);
+}
+bool LiveMemory::holds(const detail::DataHeader& data, NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  return manager_.holds(data, node);
+}
+std::optional<Bytes> LiveMemory::room(NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  return manager_.room(node);
+}
+void LiveMemory::prefetch(const detail::TaskHeader& task, NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  manager_.prefetch(task, node);
+}
+
+SimulationReport::Memory LiveMemory::report() {
+  const std::scoped_lock lock(mutex_);
+  SimulationReport::Memory report = sums_;
+  report.evictions = manager_.evictions();
+  for (std::uint32_t n = 0; n < machine_.memory_nodes.size(); ++n)
+    report.peak.emplace_back(machine_.memory_nodes[n].name, manager_.peak(NodeId(n)));
+  return report;
+}
+
+}  // namespace mitra::engine

@@ -1,0 +1,134 @@
+// Buffers on devices and at home, and copies between them.
+// Flow: memory manager -> [live copies] -> buffer pool, device driver -> memory manager.
+#include "engine/devices/live_memory.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/hot_path.hpp"
+#include "memory/private_copies.hpp"
+
+namespace mitra::engine {
+
+using graph::Datum;
+
+// ------------------------------------------------------------------------------------------------ buffers
+
+bool LiveMemory::allocate(std::uint32_t number, NodeId node) {
+  auto& datum = static_cast<Datum&>(*manager_.header(number));
+  if (node == NodeId(0)) {
+    try {
+      buffer(number, node) = memory::home_address(datum, host_);
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
+  }
+  std::byte* memory = pools_[place_of(node)].take(manager_.size(number));
+  buffer(number, node) = memory;
+  return memory != nullptr;
+}
+
+void LiveMemory::release(std::uint32_t number, NodeId node) {
+  void* memory = std::exchange(buffer(number, node), nullptr);
+  if (node == NodeId(0) || memory == nullptr) return;  // the datum keeps its memory at home as long as it lives
+  pools_[place_of(node)].give(static_cast<std::byte*>(memory), manager_.size(number));
+}
+
+// ------------------------------------------------------------------------------------------------ copies
+
+/// @param device  Set to the place of the device whose engines do the copy.
+LiveMemory::Way& LiveMemory::way_of(NodeId from, NodeId to, std::size_t& device) {
+  const Device *source = devices_.of(from), *target = devices_.of(to);
+  device = static_cast<std::size_t>((target != nullptr ? target : source) - devices_.all().data());
+  if (source == nullptr) return per_device_[device].in;
+  return target == nullptr ? per_device_[device].out : per_device_[device].peer;
+}
+
+CopyEnd LiveMemory::end_of(std::uint32_t number, NodeId node) {
+  const detail::Shape& shape = manager_.header(number)->shape;
+  const Device* device = devices_.of(node);
+  return {device == nullptr ? CopyEnd::kHost : static_cast<int>(device->number), static_cast<std::byte*>(buffer(number, node)),
+          (device == nullptr ? shape.ld : shape.rows) * shape.element_size};
+}
+
+void LiveMemory::start_copy(const memory::CopyOrder& order) {
+  if (order.to == NodeId(0) && recovers_) lineage_.before_home_changes(order.datum, true);
+  std::size_t device = 0;
+  Way& way = way_of(order.from, order.to, device);
+  const detail::Shape& shape = manager_.header(order.datum)->shape;
+  DeviceCopy copy{end_of(order.datum, order.from), end_of(order.datum, order.to), shape.rows * shape.element_size, shape.cols,
+                  order.urgent, order.transfer};
+  if (copy.from.pitch == copy.width && copy.to.pitch == copy.width) {  // no gaps: one column
+    copy.width *= copy.columns;
+    copy.from.pitch = copy.to.pitch = copy.width;
+    copy.columns = 1;
+  }
+  if (under_way_.size() <= order.transfer) under_way_.resize(order.transfer + 1);
+  using Memory = SimulationReport::Memory;
+  under_way_[order.transfer] = {order.datum, static_cast<std::uint32_t>(device), &way, order.size.value,
+                                &way == &per_device_[device].in    ? &Memory::to_device
+                                : &way == &per_device_[device].out ? &Memory::from_device
+                                                                   : &Memory::between_devices};
+  way.pending += order.size.value;
+  ++sums_.transfers;
+  auto& orders = per_device_[device].orders;
+  if (copy.urgent)  // before those that nobody waits for
+    orders.insert(std::ranges::find_if(orders, [](const DeviceCopy& c) { return !c.urgent; }), copy);
+  else
+    orders.push_back(copy);
+  devices_[device].driver->wake(devices_[device].number);
+}
+
+void LiveMemory::hasten(std::uint32_t transfer) {
+  auto& orders = per_device_[under_way_[transfer].device].orders;
+  const auto found = std::ranges::find(orders, std::uint64_t{transfer}, &DeviceCopy::token);
+  if (found == orders.end()) return;  // it has begun
+  DeviceCopy copy = *found;
+  copy.urgent = true;
+  orders.erase(found);
+  orders.insert(std::ranges::find_if(orders, [](const DeviceCopy& c) { return !c.urgent; }), copy);
+}
+
+std::deque<DeviceCopy> LiveMemory::take_orders(std::size_t device) {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(per_device_[device].orders, {});
+}
+
+void LiveMemory::copied(const DeviceCompletion& completion) {
+  const std::scoped_lock lock(mutex_);
+  const auto transfer = static_cast<std::uint32_t>(completion.token);
+  const UnderWay done = under_way_[transfer];
+  done.way->pending -= done.bytes;
+  if (!completion.result.ok()) return manager_.copy_failed(transfer);
+  sums_.*done.sum += Bytes(done.bytes);
+  if (completion.duration > done.way->latency && done.bytes >= 65536) {
+    const double measured = static_cast<double>(done.bytes) / (completion.duration - done.way->latency).value;
+    double& rate = done.way->bytes_per_second;
+    rate = rate == 0.0 ? measured : rate + (measured - rate) / 8;
+  }
+  manager_.copy_arrived(transfer);
+}
+
+void LiveMemory::copy_refused(std::uint64_t token) {
+  const std::scoped_lock lock(mutex_);
+  const auto transfer = static_cast<std::uint32_t>(token);
+  under_way_[transfer].way->pending -= under_way_[transfer].bytes;
+  manager_.copy_failed(transfer);
+}
+
+Seconds LiveMemory::copy_time(NodeId from, NodeId to, Bytes size) {
+  constexpr double kUnknown = 10e9;  // B/s [assumption] a PCIe 3.0 x16 link; until copies have been measured
+  std::size_t device = 0;
+  const Way& way = way_of(from, to, device);
+  const double rate = way.bytes_per_second > 0.0 ? way.bytes_per_second : kUnknown;
+  return way.latency + Seconds(static_cast<double>(size.value) / rate);
+}
+
+Seconds LiveMemory::wait_time(NodeId from, NodeId to) {
+  std::size_t device = 0;
+  const Way& way = way_of(from, to, device);
+  return way.pending == 0 ? Seconds(0.0) : copy_time(from, to, Bytes(way.pending));
+}
+
+}  // namespace mitra::engine

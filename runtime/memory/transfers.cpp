@@ -1,0 +1,188 @@
+// Where content is fetched from, and what follows when it has arrived, or has not.
+// Flow: memory manager -> [transfers] -> driver -> transfer's end -> memory manager.
+#include <algorithm>
+#include <utility>
+
+#include <mitra/error.hpp>
+
+#include "memory/memory_manager.hpp"
+
+namespace mitra::memory {
+
+std::uint32_t MemoryManager::new_transfer(Transfer transfer) {
+  if (free_transfers_.empty()) {
+    free_transfers_.push_back(static_cast<std::uint32_t>(transfers_.size()));
+    transfers_.emplace_back();
+  }
+  const std::uint32_t number = free_transfers_.back();
+  free_transfers_.pop_back();
+  transfers_[number] = std::move(transfer);
+  return number;
+}
+
+/// The valid replica from which a copy arrives first: behind those that are on their way from the same place.
+NodeId MemoryManager::best_source(std::uint32_t datum, NodeId to) const {
+  const Datum& d = data_[datum];
+  if (d.valid <= 1) return d.any_valid;
+  NodeId best;
+  Seconds least;
+  for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
+    if (NodeId(n) == to || replica(datum, NodeId(n)).state == ReplicaState::invalid) continue;
+    const Seconds time = client_.wait_time(NodeId(n), to) + client_.copy_time(NodeId(n), to, Bytes(d.size));
+    if (best.valid() && time >= least) continue;
+    best = NodeId(n);
+    least = time;
+  }
+  return best;
+}
+
+/// A broadcast spreads: when copies of the datum are on their way from `from` already, one that has arrived elsewhere may
+/// be the better source. @returns The transfer to wait for; none if `from` is as good.
+std::uint32_t MemoryManager::source_under_way(std::uint32_t datum, NodeId from, NodeId to) const {
+  if (replica(datum, from).outgoing == 0) return kNone;
+  const Bytes size(data_[datum].size);
+  std::uint32_t best = kNone;
+  Seconds least = client_.wait_time(from, to) + client_.copy_time(from, to, size);
+  for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
+    const Replica& r = replica(datum, NodeId(n));
+    if (NodeId(n) == to || r.transfer == kNone) continue;
+    const Transfer& t = transfers_[r.transfer];
+    if (!t.started || t.doomed || t.write_back) continue;
+    // Those that wait for it go one after the other.
+    const Seconds time = client_.wait_time(t.from, NodeId(n)) + client_.wait_time(NodeId(n), to) +
+                         client_.copy_time(NodeId(n), to, Bytes(size.value * (1 + r.outgoing)));
+    if (time >= least) continue;
+    best = r.transfer;
+    least = time;
+  }
+  return best;
+}
+
+/// @pre room on `to` is taken, the replica is invalid, another one is valid or on its way. @returns The transfer to it.
+std::uint32_t MemoryManager::fetch(std::uint32_t datum, NodeId to, bool urgent) {
+  Replica& target = replica(datum, to);
+  if (target.transfer != kNone) {
+    if (urgent) hasten(target.transfer);
+    return target.transfer;
+  }
+  NodeId from = best_source(datum, to);
+  MITRA_CHECK(from != to && replica(datum, from).state != ReplicaState::invalid, "datum ", datum, " is fetched to node ", to.value,
+              " from node ", from.value, ", of ", data_[datum].valid, " that hold it; state here ", int(target.state));
+  const std::uint32_t before = source_under_way(datum, from, to);
+  if (before != kNone) from = transfers_[before].to;
+  const std::uint32_t transfer = new_transfer({.datum = datum, .from = from, .to = to, .urgent = urgent});
+  target.transfer = transfer;
+  pin(datum, from);
+  ++replica(datum, from).outgoing;
+  if (from == NodeId(0)) client_.home_changed(datum);
+  if (before != kNone) {
+    transfers_[before].followers.push_back(transfer);
+    if (urgent) hasten(before);
+  } else {
+    start(transfer);
+  }
+  return transfer;
+}
+
+void MemoryManager::start(std::uint32_t number) {
+  Transfer& transfer = transfers_[number];
+  transfer.started = true;
+  client_.start_copy({.transfer = number, .datum = transfer.datum, .from = transfer.from, .to = transfer.to,
+                      .size = Bytes(data_[transfer.datum].size), .urgent = transfer.urgent, .contribution = transfer.contribution});
+}
+
+/// Somebody waits for it, and for those before it.
+void MemoryManager::hasten(std::uint32_t number) {
+  Transfer& transfer = transfers_[number];
+  if (std::exchange(transfer.urgent, true)) return;
+  if (transfer.started) return client_.hasten(number);
+  const std::uint32_t before = replica(transfer.datum, transfer.from).transfer;
+  if (before != kNone) hasten(before);
+}
+
+/// Its source may go, and be written.
+void MemoryManager::end_at_source(const Transfer& transfer) {
+  --replica(transfer.datum, transfer.from).outgoing;
+  if (transfer.from == NodeId(0)) client_.home_changed(transfer.datum);
+  if (transfer.write_back) nodes_[transfer.from.index()].leaving -= data_[transfer.datum].size;
+  unpin(transfer.datum, transfer.from);
+}
+
+void MemoryManager::copy_arrived(std::uint32_t number) {
+  Transfer transfer = std::exchange(transfers_[number], {});
+  free_transfers_.push_back(number);
+  const std::uint32_t datum = transfer.datum;
+  const NodeId from = transfer.from, to = transfer.to;
+  if (!transfer.contribution) {
+    Replica& target = replica(datum, to);
+    target.transfer = kNone;
+    const bool stale = transfer.doomed || transfer.given_up || data_[datum].header == nullptr;
+    if (!stale) {
+      set_state(datum, to, ReplicaState::shared);
+      client_.arrived(datum, to);
+      Replica& source = replica(datum, from);
+      source.state = after(source.state, ReplicaEvent::read_elsewhere);
+    }
+    end_at_source(transfer);
+    if (transfer.write_back && !stale && replica(datum, from).pins == 0) {
+      drop(datum, from);
+      if (data_[datum].valid == 1) target.state = ReplicaState::modified;  // otherwise, somebody fetched it meanwhile
+    }
+    for (const std::uint32_t follower : transfer.followers) {
+      if (!stale) {
+        start(follower);
+        continue;
+      }
+      // What was to be passed on never came, or is not the content any more.
+      const Transfer lost = std::exchange(transfers_[follower], {});
+      free_transfers_.push_back(follower);
+      Replica& end = replica(datum, lost.to);
+      end.transfer = kNone;
+      end_at_source(lost);
+      const bool wanted = !transfer.given_up && !nodes_[lost.to.index()].gone && data_[datum].valid != 0 && data_[datum].header != nullptr && !lost.tickets.empty() && end.state == ReplicaState::invalid;
+      if (wanted) {
+        auto& tickets = transfers_[fetch(datum, lost.to, true)].tickets;
+        tickets.insert(tickets.end(), lost.tickets.begin(), lost.tickets.end());
+      } else {
+        transfer.tickets.insert(transfer.tickets.end(), lost.tickets.begin(), lost.tickets.end());
+        if (end.pins == 0 && end.state == ReplicaState::invalid) drop(datum, lost.to);
+      }
+    }
+    // Somebody wants what was written meanwhile, elsewhere: between a parent and its children the order of submission does
+    // not keep readers and writers apart.
+    if (stale && !transfer.given_up && !nodes_[to.index()].gone && data_[datum].header != nullptr && !transfer.tickets.empty() && target.pins != 0 &&
+        replica(datum, to).state == ReplicaState::invalid && data_[datum].valid != 0) {
+      auto& tickets = transfers_[fetch(datum, to, true)].tickets;
+      tickets.insert(tickets.end(), transfer.tickets.begin(), transfer.tickets.end());
+      transfer.tickets.clear();
+    }
+    if (replica(datum, to).pins == 0 && replica(datum, to).transfer == kNone) {
+      if (replica(datum, to).state == ReplicaState::invalid)
+        drop(datum, to);
+      else
+        list(datum, to);
+    }
+    free_number(datum);
+  }
+  for (const std::uint32_t ticket : transfer.tickets)
+    if (--tickets_[ticket].missing == 0) tell(ticket);
+  admit_waiting(from);
+  admit_waiting(to);
+  retry_stuck();
+}
+
+void MemoryManager::copy_failed(std::uint32_t number) {
+  constexpr std::uint8_t kAttempts = 3;
+  Transfer& transfer = transfers_[number];
+  if (transfer.doomed) return copy_arrived(number);  // nobody wants what it would have brought
+  if (data_[transfer.datum].header != nullptr && ++transfer.failures < kAttempts) {
+    return start(number);
+  }
+  for (const std::uint32_t ticket : transfer.tickets) tickets_[ticket].refused = true;
+  for (const std::uint32_t follower : transfer.followers)
+    for (const std::uint32_t ticket : transfers_[follower].tickets) tickets_[ticket].refused = true;
+  transfer.given_up = true;
+  copy_arrived(number);
+}
+
+}  // namespace mitra::memory

@@ -1,0 +1,127 @@
+#include "hip_double.hpp"
+
+#include <array>
+#include <atomic>
+#include <stdexcept>
+
+#include "state.hpp"
+
+namespace mitra::test {
+
+namespace {
+
+using State = HipDouble::State;
+
+// Functions of HIP have no argument that says which double is meant: each has a table of its own.
+constexpr std::size_t kSlots = 16;
+std::mutex slots_mutex;
+std::array<State*, kSlots>& slots() {
+  static std::array<State*, kSlots> all{};
+  return all;
+}
+
+template <std::size_t Slot, auto Method>
+struct Entry;
+template <std::size_t Slot, class Result, class... Parameters, Result (State::*Method)(Parameters...)>
+struct Entry<Slot, Method> {
+  static Result call(Parameters... parameters) { return (slots()[Slot]->*Method)(parameters...); }
+};
+
+template <std::size_t Slot>
+hip::Functions table() {
+  hip::Functions functions;
+#define MITRA_HIP_ENTRY(Result, name, parameters) functions.name = &Entry<Slot, &State::name>::call;
+  MITRA_HIP_FUNCTIONS(MITRA_HIP_ENTRY)
+#undef MITRA_HIP_ENTRY
+  static constexpr std::byte kImage[1]{};
+  functions.kernels = kImage;
+  return functions;
+}
+
+template <std::size_t... Slots>
+hip::Functions table_of(std::size_t slot, std::index_sequence<Slots...>) {
+  static const std::array<hip::Functions, kSlots> tables{table<Slots>()...};
+  return tables[slot];
+}
+
+}  // namespace
+
+HipDouble::HipDouble(HipDoubleOptions options) : state_(std::make_unique<State>(std::move(options))) {
+  const std::lock_guard lock(slots_mutex);
+  for (std::size_t slot = 0; slot < kSlots; ++slot) {
+    if (slots()[slot] != nullptr) continue;
+    slots()[slot] = state_.get();
+    state_->slot = slot;
+    state_->table = table_of(slot, std::make_index_sequence<kSlots>());
+    int device = 0;
+    if (state_->options.devices > 0)
+      static_cast<void>(state_->hipSetDevice(device));  // an earlier double's may have been another
+    return;
+  }
+  throw std::runtime_error("test: too many doubles of HIP at the same time");
+}
+
+HipDouble::~HipDouble() {
+  const std::lock_guard lock(slots_mutex);
+  slots()[state_->slot] = nullptr;
+}
+
+std::shared_ptr<const hip::Functions> HipDouble::functions() const {
+  return std::make_shared<hip::Functions>(state_->table);
+}
+
+void HipDouble::pause() {
+  const State::Lock lock(state_->mutex);
+  state_->paused = true;
+}
+void HipDouble::resume() {
+  const State::Lock lock(state_->mutex);
+  state_->paused = false;
+  state_->changed.notify_all();
+}
+void HipDouble::hang(int device) {
+  const State::Lock lock(state_->mutex);
+  state_->devices[static_cast<std::size_t>(device)].hangs = true;
+}
+void HipDouble::lose(int device, hipError_t error) {
+  const State::Lock lock(state_->mutex);
+  state_->lose_locked(device, error);
+}
+void HipDouble::add_fault(HipFault fault) {
+  const State::Lock lock(state_->mutex);
+  fault.call += state_->counted[{fault.function, fault.device}];
+  state_->faults.push_back(std::move(fault));
+}
+std::vector<HipDouble::Executed> HipDouble::executed() const {
+  const State::Lock lock(state_->mutex);
+  return state_->executed;
+}
+std::uint64_t HipDouble::calls(const std::string& function) const {
+  const State::Lock lock(state_->mutex);
+  const auto found = state_->counted.find({function, -1});
+  return found == state_->counted.end() ? 0 : found->second;
+}
+std::size_t HipDouble::pageable_copies() const {
+  const State::Lock lock(state_->mutex);
+  return state_->pageable;
+}
+std::size_t HipDouble::memory_in_use(int device) const {
+  const State::Lock lock(state_->mutex);
+  return state_->devices[static_cast<std::size_t>(device)].in_use;
+}
+std::size_t HipDouble::left_over() const {
+  const State::Lock lock(state_->mutex);
+  return state_->streams.size() + state_->events.size() + state_->modules.size() + state_->memories.size() +
+         state_->pinned.size();
+}
+std::vector<std::string> HipDouble::complaints() const {
+  const State::Lock lock(state_->mutex);
+  return state_->complaints;
+}
+const void* HipDouble::peek(const void* address) const {
+  const State::Lock lock(state_->mutex);
+  int device = -1;
+  return state_->alias_of(address, 1, device);
+}
+
+}  // namespace mitra::test

@@ -1,0 +1,320 @@
+// Live runs beside emulated devices: content is right wherever it was written, memories are never overfull, and what
+// cannot be is said.
+#include <atomic>
+#include <cstring>
+#include <mitra/emu_driver.hpp>
+#include <mitra/mitra.hpp>
+#include <mitra/scheduling_policy.hpp>
+#include <thread>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "support/runtimes.hpp"
+
+using namespace mitra;
+
+namespace {
+
+Config beside(const std::string& emu, const std::string& policy = "eager", unsigned workers = 2) {
+  Config config = test::with_workers(workers, policy);
+  config.emu = emu + (emu.find(':') == std::string::npos ? ":" : ",") + "bw=1000 GB/s,latency=0 s,speed=0.01,poison=1";
+  return config;
+}
+
+/// Gives everything to the devices, or everything to the cores.
+class OnlyOn final : public SchedulingPolicy {
+ public:
+  explicit OnlyOn(WorkerKind kind) : kind_(kind) {}
+  void ready(TaskRef task, SchedulerView&) override {
+    (task.runs_on(kind_) ? wanted_ : others_).push_back(task);
+  }
+  TaskRef next(WorkerId worker, SchedulerView& view) override {
+    const WorkerKind kind = view.machine().classes[view.machine().workers[worker.index()].worker_class.index()].kind;
+    auto& queue = kind == kind_ ? wanted_ : others_;
+    if (queue.empty() || !queue.front().runs_on(kind)) return {};
+    const TaskRef task = queue.front();
+    queue.erase(queue.begin());
+    return task;
+  }
+
+ private:
+  WorkerKind kind_;
+  std::vector<TaskRef> wanted_, others_;
+};
+
+Config only_on_devices(const std::string& emu) {
+  Config config = beside(emu);
+  config.policy = [] { return std::make_unique<OnlyOn>(WorkerKind::hip); };
+  return config;
+}
+
+const auto kAdd = codelet("add").cpu([](View<double> x, double a) {
+  for (double& v : x) v += a;
+});
+const auto kCopy = codelet("copy").cpu([](View<const double> x, View<double> y) {
+  std::copy(x.begin(), x.end(), y.begin());
+});
+
+}  // namespace
+
+TEST_CASE("devices are workers of a class of their own, with a memory each") {
+  Runtime rt(beside("3:mem=1 MB"));
+  const Machine& machine = rt.machine();
+  REQUIRE(machine.classes.size() == 2);
+  CHECK(machine.classes[1].name == "emu");
+  CHECK(machine.classes[1].kind == WorkerKind::hip);
+  CHECK(machine.classes[1].workers.size() == 3);
+  REQUIRE(machine.memory_nodes.size() == 4);
+  CHECK(machine.memory_nodes[2].name == "emu1");
+  CHECK(machine.memory_nodes[3].capacity == Bytes(1'000'000));
+  CHECK(machine.workers[machine.classes[1].workers[2].index()].node == NodeId(3));
+}
+
+TEST_CASE("what a device writes is there for cores, for acquire, and for the application after a wait") {
+  Runtime rt(only_on_devices("2"));
+  std::vector<double> x(1000, 1.0);
+  auto X = rt.data(x, "x");
+  std::atomic<bool> on_device = false;
+  rt.submit(codelet("where").cpu([&](View<double> v) {
+    on_device = v.data() != x.data();
+    for (double& e : v) e += 1.0;
+  }), X.readwrite());
+  double seen = 0.0;
+  rt.submit("on a core", [&](View<const double> v) { seen = v[999]; }, X.read());
+  rt.submit(kAdd, X.readwrite(), 2.0);
+  {
+    const auto guard = rt.acquire(X.read());
+    CHECK(guard.view()[0] == 4.0);
+  }
+  rt.submit(kAdd, X.readwrite(), 3.0);
+  rt.wait();
+  CHECK(on_device);
+  CHECK(seen == 2.0);
+  CHECK(x[0] == 7.0);
+  x[0] = 10.0;  // the application's, after a wait
+  rt.submit(kAdd, X.readwrite(), 1.0);
+  rt.wait();
+  CHECK(x[0] == 11.0);
+}
+
+TEST_CASE("a handle that dies brings lent memory home") {
+  Runtime rt(only_on_devices("1"));
+  std::vector<double> x(100, 1.0);
+  {
+    auto X = rt.data(x);
+    rt.submit(kAdd, X.readwrite(), 1.0);
+  }
+  CHECK(x[99] == 2.0);
+}
+
+TEST_CASE("a replica is packed: tiles of a lent matrix have another leading dimension on a device") {
+  Runtime rt(only_on_devices("2:mem=3000 B"));
+  constexpr std::size_t n = 20, nb = 7;
+  std::vector<double> a(n * n);
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<double>(i);
+  std::atomic<int> wrong = 0;
+  {
+    auto A = rt.tiled(a.data(), n, n, n, nb, nb, "A");
+    for (std::size_t i = 0; i < 3; ++i)
+      for (std::size_t j = 0; j < 3; ++j)
+        rt.submit(codelet("negate").cpu([&](Tile<double> t, std::size_t row, std::size_t column) {
+          wrong += t.ld() != t.rows();
+          for (std::size_t c = 0; c < t.cols(); ++c)
+            for (std::size_t r = 0; r < t.rows(); ++r) {
+              wrong += t(r, c) != static_cast<double>(row + r + (column + c) * n);
+              t(r, c) = -t(r, c);
+            }
+        }), A(i, j).readwrite(), i * nb, j * nb);
+    rt.wait();
+  }
+  CHECK(wrong == 0);
+  for (std::size_t i = 0; i < a.size(); ++i) REQUIRE(a[i] == -static_cast<double>(i));
+}
+
+TEST_CASE("what is only written is not fetched, and what nobody has written comes from nowhere") {
+  Runtime rt(only_on_devices("1"));
+  std::vector<double> x(1000, 1.0);
+  auto X = rt.data(x), Y = rt.vector<double>(1000, "y");
+  rt.submit(codelet("fill").cpu([](View<double> v) { std::fill(v.begin(), v.end(), 3.0); }), X.write());
+  rt.submit(kAdd, Y.readwrite(), 0.0);
+  rt.wait(Y);
+  CHECK(rt.statistics().memory->to_device == Bytes(0));
+  rt.submit(kCopy, X.read(), Y.write());
+  CHECK(rt.acquire(Y.read()).view()[7] == 3.0);
+}
+
+TEST_CASE("memory for one working set is enough, and what is pushed out comes back") {
+  for (const char* policy : {"eager", "dmdas", "darts", "locality_ws"}) {
+    INFO(policy);
+    Runtime rt(beside("2:mem=2400 B", policy));
+    std::vector<std::vector<double>> data(12, std::vector<double>(100, 0.0));  // 800 bytes each: three have room
+    std::vector<Vector<double>> handles;
+    for (auto& d : data) handles.push_back(rt.data(d));
+    for (int round = 0; round < 10; ++round)
+      for (std::size_t i = 0; i < handles.size(); ++i)
+        rt.submit(codelet("sum").cpu([](View<const double> a, View<const double> b, View<double> c) {
+          for (std::size_t k = 0; k < c.size(); ++k) c[k] += a[k] + b[k] + 1.0;
+        }), handles[(i + 1) % 12].read(), handles[(i + 5) % 12].read(), handles[i].readwrite());
+    rt.wait();
+    std::vector<double> expected(12, 0.0);
+    for (int round = 0; round < 10; ++round)
+      for (std::size_t i = 0; i < 12; ++i) expected[i] += expected[(i + 1) % 12] + expected[(i + 5) % 12] + 1.0;
+    for (std::size_t i = 0; i < 12; ++i) CHECK(data[i][50] == expected[i]);
+    for (std::size_t n = 1; n < 3; ++n) CHECK(rt.statistics().memory->peak[n].second <= Bytes(2400));
+  }
+}
+
+TEST_CASE("what can never fit is refused at submission, with the sizes, and what fits the memory of a core runs there") {
+  Runtime rt(only_on_devices("2:mem=800 B"));
+  std::vector<double> x(200, 1.0);
+  auto X = rt.data(x, "x");
+  rt.submit(kAdd, X.readwrite(), 1.0);  // 1600 bytes: on a core
+  rt.wait();
+  CHECK(x[0] == 2.0);
+  const auto gpu_only = codelet("gpu_only").hip([](HipStream, View<double>) {});
+  CHECK_THROWS_AS(rt.submit(gpu_only, X.readwrite()), SubmitError);  // emulated devices run CPU bodies
+}
+
+TEST_CASE("reductions are folded from devices and cores alike") {
+  for (const char* policy : {"eager", "random", "locality_ws"}) {
+    Runtime rt(beside("3:mem=4000 B", policy));
+    std::vector<double> sums(50, 1.0);
+    auto S = rt.data(sums, "sums");
+    for (int round = 0; round < 3; ++round) {
+      for (int i = 1; i <= 40; ++i)
+        rt.submit(codelet("add one").cpu([](View<double> s) {
+          for (double& v : s) v += 1.0;
+        }), S.reduce(Sum{}));
+      rt.submit(kAdd, S.readwrite(), 10.0);
+    }
+    rt.wait();
+    CHECK(sums[0] == 1.0 + 3 * 50.0);
+    CHECK(sums[49] == sums[0]);
+  }
+}
+
+TEST_CASE("a body that only writes sees, after it has waited, what its child has written on a device") {
+  Runtime rt(only_on_devices("1"));
+  std::vector<double> x(100, 0.0);
+  auto X = rt.data(x, "x");
+  double seen = 0.0;
+  rt.submit("parent", [&](View<double> v) {
+    std::fill(v.begin(), v.end(), 1.0);
+    rt.submit(kAdd, X.readwrite(), 2.0);
+    rt.wait();
+    seen = v[50];
+    v[50] = 7.0;
+  }, X.write());
+  rt.wait();
+  CHECK(seen == 3.0);
+  CHECK(x[50] == 7.0);
+  CHECK(x[0] == 3.0);
+}
+
+TEST_CASE("a Runtime may end while copies are under way for which nobody waits") {
+  /// Brings the input to the second device, too, where nobody needs it.
+  class Prefetches final : public SchedulingPolicy {
+   public:
+    void ready(TaskRef task, SchedulerView& view) override {
+      view.prefetch(task, NodeId(2));
+      tasks_.push_back(task);
+    }
+    TaskRef next(WorkerId worker, SchedulerView&) override {
+      if (worker != WorkerId(0) || tasks_.empty()) return {};
+      const TaskRef task = tasks_.back();
+      tasks_.pop_back();
+      return task;
+    }
+
+   private:
+    std::vector<TaskRef> tasks_;
+  };
+  Config config = test::with_workers(1, "eager");
+  config.emu = "2:bw=20 MB/s,latency=0 s,speed=0.01,poison=1";  // 50 ms a copy
+  config.policy = [] { return std::make_unique<Prefetches>(); };
+  std::vector<double> x(125'000, 1.0);
+  double sum = 0.0;
+  {
+    Runtime rt(config);
+    auto X = rt.data(x);
+    rt.submit("sum", [&](View<const double> v) { sum = v[0] + v[1]; }, X.read());
+    rt.wait();
+  }
+  CHECK(sum == 2.0);
+}
+
+TEST_CASE("a recorded graph runs beside devices") {
+  Runtime rt(only_on_devices("2:mem=1700 B"));
+  std::vector<double> x(100, 0.0), y(100, 0.0);
+  auto X = rt.data(x), Y = rt.data(y);
+  const RecordedGraph graph = rt.record([&] {
+    rt.submit(kAdd, X.readwrite(), 1.0);
+    rt.submit(kCopy, X.read(), Y.write());
+    rt.submit(kAdd, Y.readwrite(), 5.0);
+  });
+  for (int i = 0; i < 5; ++i) rt.replay(graph);
+  rt.wait();
+  CHECK(x[3] == 5.0);
+  CHECK(y[3] == 10.0);
+}
+
+TEST_CASE("a body that throws on a device fails its task, and what follows it, and nothing else") {
+  Runtime rt(only_on_devices("1"));
+  std::vector<double> x(10, 0.0), y(10, 0.0);
+  auto X = rt.data(x, "x"), Y = rt.data(y, "y");
+  rt.submit(codelet("throws").cpu([](View<double>) { throw std::runtime_error("no"); }), X.readwrite());
+  rt.submit(kAdd, X.readwrite(), 1.0);
+  rt.submit(kAdd, Y.readwrite(), 1.0);
+  CHECK_THROWS_AS(rt.wait(), TaskError);
+  CHECK(x[0] == 0.0);
+  CHECK(y[0] == 1.0);
+}
+
+TEST_CASE("a device that has less memory than it says is used as far as it has") {
+  Config config = only_on_devices("1:mem=8000 B,oom=0@3,oom=0@4,oom=0@5,oom=0@6,oom=0@9");
+  Runtime rt(config);
+  std::vector<std::vector<double>> data(10, std::vector<double>(100, 0.0));
+  std::vector<Vector<double>> handles;
+  for (auto& d : data) handles.push_back(rt.data(d));
+  for (int i = 0; i < 50; ++i) rt.submit(kAdd, handles[static_cast<std::size_t>(i) % 10].readwrite(), 1.0);
+  rt.wait();
+  for (const auto& d : data) CHECK(d[0] == 5.0);
+}
+
+TEST_CASE("a launch that fails is a failed task with the driver's words") {
+  Runtime rt(only_on_devices("1:fail=0@3"));  // allocate, copy, launch
+  std::vector<double> x(10, 0.0);
+  auto X = rt.data(x, "x");
+  rt.submit(kAdd, X.readwrite(), 1.0);
+  CHECK_THROWS_WITH(rt.wait(), Catch::Contains("fails at call 3"));
+  rt.submit(kAdd, X.write(), 0.0);
+  rt.wait();  // and the device works on
+}
+
+TEST_CASE("settings of emulated devices that cannot be are refused by name") {
+  const auto message = [](const std::string& emu) -> std::string {
+    Config config;
+    config.emu = emu;
+    try {
+      Runtime rt(config);
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK_THAT(message("x"), Catch::Contains("a number is expected"));
+  CHECK_THAT(message("2:mem=lots"), Catch::Contains("an amount of memory"));
+  CHECK_THAT(message("2:color=red"), Catch::Contains("known: mem, bw"));
+  CHECK_THAT(message("0:mem=1 MB"), Catch::Contains("1 to 64"));
+  CHECK_THAT(message("1:lose=3"), Catch::Contains("DEVICE@CALL"));
+}
+
+TEST_CASE("memories can be limited by name and by class") {
+  Config config = beside("2:mem=1 MB");
+  config.memory = "emu=5000 B,emu1=3000 B";
+  Runtime rt(config);
+  CHECK(rt.machine().memory_nodes[1].capacity == Bytes(5000));
+  CHECK(rt.machine().memory_nodes[2].capacity == Bytes(3000));
+  config.memory = "hbm=1 GB";
+  CHECK_THROWS_WITH(Runtime(config), Catch::Contains("known: host, emu0, emu1"));
+}
