@@ -175,7 +175,8 @@ template <class Predicate>
 void TaskEngine::help_until(ThreadState& self, unsigned patience, Predicate&& done) {
   if (virtual_time_ != nullptr) return pass_time_until(self, done);
   if (self.on_device) return sleep_apart(self, done);  // on a thread of the device's driver
-  if (memory_ != nullptr && self.context.worker.valid()) memory_->idle(self.context.worker);  // a body that waits holds nobody up
+  // A body that waits holds nobody up. Outside of bodies, another thread may be taking this one's role, and its worker, away.
+  if (memory_ != nullptr && self.context.task != nullptr && self.context.worker.valid()) memory_->idle(self.context.worker);
   while (!done()) {
     const WorkerRole role(*this, self);
     if (!role.held) {

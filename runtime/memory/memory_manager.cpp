@@ -231,6 +231,13 @@ void MemoryManager::wait_for(std::uint32_t ticket, std::uint32_t transfer) {
   ++tickets_[ticket].missing;
 }
 
+/// Whoever copies from what a task is about to write has to be done before.
+void MemoryManager::wait_for_copies_from(std::uint32_t ticket, std::uint32_t datum, NodeId node) {
+  if (replica(datum, node).outgoing == 0) return;
+  for (std::uint32_t t = 0; t < transfers_.size(); ++t)
+    if (transfers_[t].datum == datum && transfers_[t].from == node && !transfers_[t].contribution) wait_for(ticket, t);
+}
+
 /// @pre All that the ticket uses has room on its node.
 void MemoryManager::admit(std::uint32_t number) {
   const NodeId node = tickets_[number].node;
@@ -250,10 +257,7 @@ void MemoryManager::admit(std::uint32_t number) {
   for (std::size_t i = 0; i < uses.size(); ++i) {
     const auto [datum, mode] = uses[i];
     Replica& r = replica(datum, node);
-    // Whoever copies from what the task is about to write has to be done before.
-    if ((writes(mode) || mode == AccessMode::scratch) && r.outgoing != 0)
-      for (std::uint32_t t = 0; t < transfers_.size(); ++t)
-        if (transfers_[t].datum == datum && transfers_[t].from == node && !transfers_[t].contribution) wait_for(number, t);
+    if (writes(mode) || mode == AccessMode::scratch) wait_for_copies_from(number, datum, node);
     if (!fetches(mode)) {
       // What is on its way would land on top of what the task writes.
       if (mode != AccessMode::reduce && r.transfer != kNone) wait_for(number, r.transfer);
@@ -322,8 +326,10 @@ bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::u
   tickets_[number].missing = 0;
   tickets_[number].refused = false;
   for (const auto [datum, mode] : uses) {
-    if (!takes_room(mode) || replica(datum, node).state != ReplicaState::invalid || data_[datum].valid == 0) continue;
-    wait_for(number, fetch(datum, node, true));
+    if (!takes_room(mode)) continue;
+    // What was fetched for a child that then ran elsewhere may still be under way.
+    if (writes(mode)) wait_for_copies_from(number, datum, node);
+    if (replica(datum, node).state == ReplicaState::invalid && data_[datum].valid != 0) wait_for(number, fetch(datum, node, true));
   }
   return tickets_[number].missing == 0;
 }

@@ -246,10 +246,12 @@ class MemoryManager {
     bool contribution = false;     // of a reduction: folded on arrival, no replica
     bool urgent = false;
     bool given_up = false;         // it has failed too often
-    bool started = false;          // otherwise it waits until its source has arrived
+    bool started = false;          // otherwise it waits until its source has arrived, or its target is at rest
     std::uint8_t failures = 0;
+    std::uint32_t in_the_way = 0;            // older transfers that still read where this one will write
     std::vector<std::uint32_t> tickets{};    // that wait for it
     std::vector<std::uint32_t> followers{};  // transfers from where this one arrives
+    std::vector<std::uint32_t> held_up{};    // transfers to where this one reads
   };
   struct Ticket {
     std::vector<Use> uses{};
@@ -281,6 +283,9 @@ class MemoryManager {
   void admit(std::uint32_t ticket);
   void admit_waiting(NodeId node);
   void wait_for(std::uint32_t ticket, std::uint32_t transfer);
+  void hold_up(std::uint32_t transfer);
+  void end_of_way(const Transfer& transfer);
+  void wait_for_copies_from(std::uint32_t ticket, std::uint32_t datum, NodeId node);
   void tell(std::uint32_t ticket);
   void take_room(NodeId node, std::uint64_t bytes);
   void give_room(NodeId node, std::uint64_t bytes);

@@ -68,7 +68,7 @@ std::uint32_t MemoryManager::fetch(std::uint32_t datum, NodeId to, bool urgent) 
   NodeId from = best_source(datum, to);
   MITRA_CHECK(from != to && replica(datum, from).state != ReplicaState::invalid, "datum ", datum, " is fetched to node ", to.value,
               " from node ", from.value, ", of ", data_[datum].valid, " that hold it; state here ", int(target.state));
-  const std::uint32_t before = source_under_way(datum, from, to);
+  const std::uint32_t before = target.outgoing != 0 ? kNone : source_under_way(datum, from, to);
   if (before != kNone) from = transfers_[before].to;
   const std::uint32_t transfer = new_transfer({.datum = datum, .from = from, .to = to, .urgent = urgent});
   target.transfer = transfer;
@@ -78,10 +78,32 @@ std::uint32_t MemoryManager::fetch(std::uint32_t datum, NodeId to, bool urgent) 
   if (before != kNone) {
     transfers_[before].followers.push_back(transfer);
     if (urgent) hasten(before);
-  } else {
-    start(transfer);
+    return transfer;
   }
+  if (target.outgoing != 0) hold_up(transfer);
+  if (transfers_[transfer].in_the_way == 0) start(transfer);
   return transfer;
+}
+
+/// What its target held before may still be on its way elsewhere, where nobody needs it any more.
+void MemoryManager::hold_up(std::uint32_t transfer) {
+  Transfer& held = transfers_[transfer];
+  for (std::uint32_t t = 0; t < transfers_.size(); ++t) {
+    if (transfers_[t].datum != held.datum || transfers_[t].from != held.to || transfers_[t].contribution) continue;
+    transfers_[t].held_up.push_back(transfer);
+    ++held.in_the_way;
+  }
+}
+
+/// Those that it held up begin, or end where nobody wants them any more.
+void MemoryManager::end_of_way(const Transfer& transfer) {
+  for (const std::uint32_t held : transfer.held_up) {
+    if (--transfers_[held].in_the_way != 0) continue;
+    if (transfers_[held].doomed)
+      copy_arrived(held);
+    else
+      start(held);
+  }
 }
 
 void MemoryManager::start(std::uint32_t number) {
@@ -113,6 +135,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
   free_transfers_.push_back(number);
   const std::uint32_t datum = transfer.datum;
   const NodeId from = transfer.from, to = transfer.to;
+  std::vector<Transfer> lost_followers;
   if (!transfer.contribution) {
     Replica& target = replica(datum, to);
     target.transfer = kNone;
@@ -134,7 +157,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
         continue;
       }
       // What was to be passed on never came, or is not the content any more.
-      const Transfer lost = std::exchange(transfers_[follower], {});
+      const Transfer& lost = lost_followers.emplace_back(std::exchange(transfers_[follower], {}));
       free_transfers_.push_back(follower);
       Replica& end = replica(datum, lost.to);
       end.transfer = kNone;
@@ -164,6 +187,8 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
     }
     free_number(datum);
   }
+  end_of_way(transfer);
+  for (const Transfer& lost : lost_followers) end_of_way(lost);
   for (const std::uint32_t ticket : transfer.tickets)
     if (--tickets_[ticket].missing == 0) tell(ticket);
   admit_waiting(from);

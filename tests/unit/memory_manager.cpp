@@ -162,6 +162,53 @@ TEST_CASE("a task that overwrites a datum waits for what is on its way to the sa
   CHECK(rig.is_ready(ticket));
 }
 
+TEST_CASE("a task that goes on after its children waits for copies of what it is going to write") {
+  MemoryRig rig({0, 4, 4});
+  auto& a = rig.datum();
+  const auto parent = updates(a);
+  const memory::Use uses[] = {{a.replicas, AccessMode::readwrite}};
+  const auto ticket = rig.acquire(parent, kOne);
+  rig.arrive_all();
+  REQUIRE(rig.is_ready(ticket));
+  rig.manager.publish(uses, kOne);
+  rig.manager.prefetch(reads(a), kTwo);  // for a child, which runs elsewhere in the end
+  rig.ready[ticket] = false;
+  CHECK_FALSE(rig.manager.acquire_again(uses, kOne, ticket));
+  rig.arrive();
+  CHECK(rig.is_ready(ticket));
+  rig.manager.release(parent, kOne);
+  rig.manager.check();
+}
+
+TEST_CASE("what a memory fetches anew waits for copies of what it held before") {
+  MemoryRig rig({0, 4, 4});
+  auto& a = rig.datum();
+  rig.run(updates(a), kOne);
+  rig.manager.prefetch(reads(a), kTwo);
+  const auto write = writes(a), read = reads(a);
+  rig.acquire(write, kHost);
+  rig.manager.release(write, kHost);
+  const auto ticket = rig.acquire(read, kOne);
+  REQUIRE(rig.copies.size() == 1);
+  SECTION("and comes then") {
+    CHECK(rig.arrive().to == kTwo);
+    REQUIRE(rig.copies.size() == 1);
+    CHECK(rig.arrive().to == kOne);
+    CHECK(rig.is_ready(ticket));
+  }
+  SECTION("and ends where it has been overwritten meanwhile") {
+    const auto next = writes(a);
+    rig.acquire(next, kTwo);
+    rig.arrive_all();
+    CHECK(rig.is_ready(ticket));
+  }
+  SECTION("and ends where its memory is gone") {
+    rig.manager.lose(kOne);
+    rig.arrive_all();
+    rig.manager.release_unused(std::span<const memory::Use>(), kOne);
+  }
+}
+
 TEST_CASE("a prefetch takes free room only, and none from those who wait") {
   MemoryRig rig({0, 2});
   auto &a = rig.datum(), &b = rig.datum(), &c = rig.datum();
