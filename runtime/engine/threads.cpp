@@ -221,6 +221,7 @@ void TaskEngine::go_home(ThreadState& self) noexcept {
 }
 
 void TaskEngine::run_moldable(const detail::ExecutionContext& context, void (*body)(const detail::ExecutionContext&)) {
+  if (!context.worker.valid()) return body(context);  // again, for what was lost with a device
   struct Call {
     const detail::ExecutionContext& context;
     void (*body)(const detail::ExecutionContext&);

@@ -17,7 +17,7 @@ namespace mitra::engine {
 TaskHeader* TaskEngine::find_work(ThreadState& self) {
   if (memory_ != nullptr) [[unlikely]] {
     if (!self.context.worker.valid()) return nullptr;
-    if (Frame* frame = memory_->take_arrived_at_host()) {
+    if (Frame* frame = memory_->take_arrived_at_host(self.context.worker)) {
       self.arrived = frame;
       return frame->task;
     }

@@ -74,7 +74,7 @@ inline std::vector<Config> simulated_settings(const std::string& policy) {
 }
 
 /// This machine beside emulated devices: one and many, memories of all sizes down to one task's data, copies that end in any
-/// order. `poison`: what was not written there reads as rubbish.
+/// order; and single cores, teams and devices together. `poison`: what was not written there reads as rubbish.
 inline std::vector<Config> device_settings(const std::string& policy) {
   std::vector<Config> settings;
   // The largest working set: 12 data of 8 bytes, a scratch buffer of 192.
@@ -84,6 +84,10 @@ inline std::vector<Config> device_settings(const std::string& policy) {
     settings.push_back(config);
   }
   settings[1].window = 5;
+  Config teams = test::with_workers(5, policy);
+  teams.teams = "2x2";
+  teams.emu = "2:mem=320 B,seed=4,bw=1000 GB/s,latency=0 s,speed=0.01,poison=1";
+  settings.push_back(teams);
   return settings;
 }
 
@@ -114,7 +118,7 @@ void in_every_setting(std::uint64_t seeds, Test test) {
       Runtime rt(config);
       for (const std::uint64_t seed : test::seeds(test::kSanitized ? (seeds + 19) / 20 : (seeds + 3) / 4)) {
         MITRA_INFO_SEED(seed);
-        INFO(policy->name << " beside emulated devices " << config.emu);
+        INFO(policy->name << " beside emulated devices " << config.emu << (config.teams.empty() ? "" : ", with teams"));
         test(rt, seed);
       }
     }

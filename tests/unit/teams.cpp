@@ -2,11 +2,13 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <ctime>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -15,6 +17,7 @@
 
 #include <mitra/mitra.hpp>
 #include <mitra/registry.hpp>
+#include <mitra/scheduling_policy.hpp>
 
 #include "backends/cpu/team_executor.hpp"
 #include "model/teams.hpp"
@@ -68,6 +71,37 @@ Config with_teams(unsigned workers, std::string teams, std::string scheduler = "
   config.teams = std::move(teams);
   return config;
 }
+
+/// Two devices beside them, as fast as their bodies are.
+Config beside_devices(Config config) {
+  config.emu = "2:mem=1 MB,bw=1000 GB/s,latency=0 s,speed=0.01,poison=1";
+  return config;
+}
+
+/// Gives a task to the worker that its priority names, and notes what is estimated of it on each class when it is ready.
+class PlacedByPriority final : public SchedulingPolicy {
+ public:
+  using Notes = std::vector<std::vector<std::optional<Estimate>>>;
+  explicit PlacedByPriority(Notes& notes) : notes_(notes) {}
+  void ready(TaskRef task, SchedulerView& view) override {
+    notes_.emplace_back();
+    for (std::uint32_t c = 0; c < view.machine().classes.size(); ++c) notes_.back().push_back(view.estimate(task, ClassId(c)));
+    tasks_.push_back(task);
+    view.wake(worker_of(task));
+  }
+  TaskRef next(WorkerId worker, SchedulerView&) override {
+    const auto found = std::ranges::find(tasks_, worker, worker_of);
+    if (found == tasks_.end()) return {};
+    const TaskRef task = *found;
+    tasks_.erase(found);
+    return task;
+  }
+
+ private:
+  static WorkerId worker_of(TaskRef task) { return WorkerId(static_cast<std::uint32_t>(task.priority())); }
+  Notes& notes_;
+  std::vector<TaskRef> tasks_;
+};
 
 double cpu_seconds() {
   timespec time{};
@@ -361,6 +395,63 @@ TEST_CASE("every policy runs moldable and sequential tasks on teams and cores") 
       for (const long value : values) CHECK(value == static_cast<long>(3 * rounds));
       CHECK(loops == static_cast<long>(5 * 8 * rounds));
     }
+}
+
+TEST_CASE("beside devices, teams are workers of the host's memory, and a body on a device has one core") {
+  PlacedByPriority::Notes notes;
+  Config config = beside_devices(with_teams(5, "2x2"));
+  config.policy = [&notes] { return std::make_unique<PlacedByPriority>(notes); };
+  Runtime rt(config);
+  const Machine& machine = rt.machine();
+  REQUIRE(machine.workers.size() == 5);
+  const unsigned cores[] = {1, 2, 2, 1, 1}, nodes[] = {0, 0, 0, 1, 2};
+  const char* const classes[] = {"cpu", "cpu-x2", "cpu-x2", "emu", "emu"};
+  for (std::size_t w = 0; w < 5; ++w) {
+    CHECK(machine.workers[w].cores == cores[w]);
+    CHECK(machine.workers[w].node == NodeId(nodes[w]));
+    CHECK(machine.classes[machine.workers[w].worker_class.index()].name == classes[w]);
+  }
+
+  std::vector<double> values(1000, 0.0);
+  auto data = rt.data(values, "values");
+  std::array<std::atomic<unsigned>, 5> sizes{};
+  const auto add = codelet("add").cpu([&](View<double> v, int worker) {
+    sizes[static_cast<std::size_t>(worker)] = this_team().size;
+    team_for(v.size(), [&](std::size_t i) { v[i] += 1.0; });
+  }).moldable();
+  for (int round = 0; round < 20; ++round)
+    for (int worker = 0; worker < 5; ++worker) rt.submit({.priority = worker}, add, data.readwrite(), worker);
+  rt.wait();
+  for (std::size_t w = 1; w < 5; ++w) {  // what worker 0 has asked for, others may execute
+    INFO("worker " << w);
+    CHECK(sizes[w] == cores[w]);
+  }
+  CHECK(values == std::vector<double>(1000, 100.0));
+}
+
+TEST_CASE("what a run learns of teams is said of teams, and of no single core or device") {
+  using namespace std::chrono_literals;
+  PlacedByPriority::Notes notes;
+  Config config = beside_devices(with_teams(5, "2x2"));
+  config.policy = [&notes] { return std::make_unique<PlacedByPriority>(notes); };
+  Runtime rt(config);
+  auto datum = rt.vector<double>(10, "v");
+  const auto nap = codelet("nap").cpu([](View<double>) {
+    std::this_thread::sleep_for(this_team().size > 1 ? 30ms : 1ms);
+  }).moldable();
+  const int a_core = 0, a_team = 1, a_device = 3;
+  for (const int worker : {a_team, a_core, a_device, a_core}) {
+    rt.submit({.priority = worker}, nap, datum.write());
+    rt.wait();
+  }
+  REQUIRE(notes.size() == 4);
+  const bool known[4][3] = {{false, false, false}, {false, true, false}, {true, true, false}, {true, true, true}};  // core, team, device
+  for (std::size_t task = 0; task < 4; ++task)
+    for (std::size_t c = 0; c < 3; ++c) {
+      INFO("task " << task << ", class " << c);
+      CHECK(notes[task][c].has_value() == known[task][c]);
+    }
+  CHECK(notes[3][1].value().seconds >= Seconds(0.03));
 }
 
 TEST_CASE("teams sleep when there is nothing to do") {

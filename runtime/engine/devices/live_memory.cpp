@@ -33,7 +33,8 @@ Machine with_host_limit(Machine machine, Bytes limit) {
 
 LiveMemory::LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy,
                        std::unique_ptr<PerformanceModel> model, bool recovers)
-    : engine_(engine), machine_(machine), devices_(devices), host_(host), policy_(policy), largest_(machine),
+    : engine_(engine), machine_(machine), devices_(devices), host_(host), policy_(policy),
+      has_teams_(std::ranges::any_of(machine.workers, [](const Worker& w) { return w.cores > 1; })), largest_(machine),
       manager_(with_host_limit(machine, devices.host_limit()), *this, policy.chooses_victims(), false), costs_(machine, std::move(model)),
       recovers_(recovers && devices.host_limit() == Bytes(0)), lineage_(*this), buffers_(machine.memory_nodes.size()), extras_(1),
       per_device_(devices.all().size()) {
@@ -292,7 +293,20 @@ void LiveMemory::send_to_host(detail::TaskHeader& task) {
 void LiveMemory::push_to_host(Frame& frame) {
   arrived_at_host_.push_back(&frame);
   arrived_count_.store(arrived_at_host_.size(), std::memory_order_release);
-  engine_.parking_.wake_for_work();
+  if (has_owner(frame))
+    engine_.wake_worker(frame.worker);  // any other one may be of another class
+  else
+    engine_.parking_.wake_for_work();
+}
+
+/// What worker 0 has asked for is for all: its thread may be about to leave its wait.
+bool LiveMemory::has_owner(const Frame& frame) const {
+  return has_teams_ && frame.asked_by != nullptr && frame.asked_by->worker_thread;
+}
+
+/// What the policy has given to a team is not for a single core, nor the other way round.
+bool LiveMemory::suits(const Frame& frame, WorkerId worker) const {
+  return !has_owner(frame) || machine_.workers[frame.worker.index()].worker_class == machine_.workers[worker.index()].worker_class;
 }
 
 /// What the frame asked for is there, or will not come.
@@ -411,12 +425,13 @@ bool LiveMemory::come_back(Frame& frame) {
   return true;
 }
 
-Frame* LiveMemory::take_arrived_at_host() {
+Frame* LiveMemory::take_arrived_at_host(WorkerId worker) {
   if (arrived_count_.load(std::memory_order_acquire) == 0) return nullptr;
   const std::scoped_lock lock(mutex_);
-  if (arrived_at_host_.empty()) return nullptr;
-  Frame* frame = arrived_at_host_.front();
-  arrived_at_host_.pop_front();
+  const auto found = std::ranges::find_if(arrived_at_host_, [&](const Frame* f) { return suits(*f, worker); });
+  if (found == arrived_at_host_.end()) return nullptr;
+  Frame* const frame = *found;
+  arrived_at_host_.erase(found);
   arrived_count_.store(arrived_at_host_.size(), std::memory_order_relaxed);
   return frame;
 }

@@ -113,8 +113,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void begin_nested_wait(Frame& frame);
   /// The task's children are done: it wants its data again. @returns Whether they are there; otherwise, they will be.
   bool come_back(Frame& frame);
-  /// Frames of host tasks whose data have arrived. @returns Null: there is none.
-  Frame* take_arrived_at_host();
+  /// Frames of host tasks whose data have arrived. @returns Null: there is none for `worker`. @see suits
+  Frame* take_arrived_at_host(WorkerId worker);
   std::size_t arrived_at_host() const { return arrived_count_.load(std::memory_order_relaxed); }
   /// The same of a device's.
   Frame* take_arrived(std::size_t device);
@@ -216,6 +216,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   bool begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool a_thread_waits, bool goes_on = false);
   void deliver(Frame& frame, Frame::State state);
   void push_to_host(Frame& frame);
+  bool has_owner(const Frame& frame) const;
+  bool suits(const Frame& frame, WorkerId worker) const;
   void refuse(Frame& frame, std::string why);
   void pass_on(Frame& frame);
   void collect_uses(Frame& frame);
@@ -231,6 +233,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   Driver& host_;
   SchedulingPolicy& policy_;
   std::recursive_mutex mutex_;
+  const bool has_teams_;
   const memory::LargestMemories largest_;
   memory::MemoryManager manager_;
   LiveCosts costs_;
