@@ -319,11 +319,21 @@ void DeviceWorkers::launch_ready(Lane& lane) {
 
 // ------------------------------------------------------------------------------------------------ bodies
 
+/// Threads are known by their ids. One of the application that had this id before, and has ended, may have left the role of
+/// worker 0 in the state that the id stands for: whoever takes the role over would write there.
+void TaskEngine::become_device_thread(ThreadState& self) noexcept {
+  SubmissionGuard guard(submission_lock_);
+  if (role_holder_ == &self) role_holder_ = nullptr;
+  self.context.worker = WorkerId();
+  self.device_thread = true;
+}
+
 /// On the device's own thread, where the body enqueues its work, or on one of the driver's, where it does it.
 void TaskEngine::run_device_body(void* argument, void* stream) noexcept {
   Frame& frame = *static_cast<Frame*>(argument);
   TaskEngine& engine = *frame.engine;
   ThreadState& self = engine.thread_state();
+  if (!self.device_thread) engine.become_device_thread(self);
   const detail::ExecutionContext below = std::exchange(
       self.context, detail::ExecutionContext{&engine, frame.worker, frame.node, frame.task, stream, frame.addresses.data()});
   Frame* const frame_below = std::exchange(self.frame, &frame);
