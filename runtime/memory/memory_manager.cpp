@@ -16,6 +16,7 @@ MemoryManager::MemoryManager(const Machine& machine, MemoryClient& client, bool 
       nodes_(machine.memory_nodes.size()), replicas_(machine.memory_nodes.size()), data_(1) {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     nodes_[i].capacity = machine.memory_nodes[i].capacity.value;
+    if (nodes_[i].capacity != 0) smallest_ = std::min(smallest_, nodes_[i].capacity);
     std::size_t host = 0;
     while (machine.memory_nodes[host].compute_node != machine.memory_nodes[i].compute_node) ++host;
     host_of_.push_back(NodeId(static_cast<std::uint32_t>(host)));
@@ -49,6 +50,7 @@ void MemoryManager::add(detail::DataHeader& data, bool lent) {
   }
   data_[number] = Datum{.header = &data, .size = size};
   data.replicas = number;
+  bytes_ += size;
   if (!lent) return;
   allocate(number, NodeId(0));
   set_state(number, NodeId(0), ReplicaState::modified);
@@ -73,6 +75,8 @@ void MemoryManager::free_number(std::uint32_t datum) {
 void MemoryManager::forget(detail::DataHeader& data) {
   const std::uint32_t number = std::exchange(data.replicas, 0);
   if (number == 0) return;
+  bytes_ -= data_[number].size;
+  next_uses_.forget(number);
   bool under_way = false;
   for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
     Replica& r = replica(number, NodeId(n));
@@ -406,8 +410,7 @@ Seconds MemoryManager::transfer_time(const detail::TaskHeader& task, NodeId node
     const Replica& r = replica(datum, node);
     if (!fetches(mode) || r.state != ReplicaState::invalid || r.transfer != kNone) return;
     if (data_[datum].valid == 0 && !unwritten_at_home_) return;
-    const NodeId from = data_[datum].valid == 0 ? host_of_[node.index()] : best_source(datum, node);
-    if (from != node) sum += client_.copy_time(from, node, Bytes(data_[datum].size));
+    sum += arrival_time(datum, node);
   });
   return sum;
 }

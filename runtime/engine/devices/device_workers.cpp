@@ -83,6 +83,7 @@ void DeviceWorkers::wake(WorkerId worker) {
 
 void DeviceWorkers::run(Lane& lane) noexcept {
   thread_cache = {engine_.serial_, lane.self};
+  lane.self->device_thread = true;
   pthread_setname_np(pthread_self(), ("mitra-dev" + std::to_string(lane.number)).c_str());
   const Device& device = *lane.device;
   lane.lost_seen = !device.driver->attach(device.number).ok();
@@ -118,15 +119,15 @@ void DeviceWorkers::run(Lane& lane) noexcept {
 
 bool DeviceWorkers::start_copies(Lane& lane) {
   const std::deque<DeviceCopy> orders = memory_.take_orders(lane.number);
-  std::vector<std::uint64_t> refused;
+  std::vector<std::pair<std::uint64_t, std::string>> refused;
   for (const DeviceCopy& copy : orders) {
     const DeviceResult result = lane.device->driver->copy(lane.device->number, copy);
     lane.copies += result.ok();
     lane.lost_seen |= result.status == DeviceStatus::lost;
-    if (!result.ok()) refused.push_back(copy.token);
+    if (!result.ok()) refused.emplace_back(copy.token, result.text);
   }
   if (lane.lost_seen && !lane.lost) lose(lane);  // before anybody is told: it would be tried again
-  for (const std::uint64_t token : refused) memory_.copy_refused(token);
+  for (const auto& [token, why] : refused) memory_.copy_refused(token, why);
   return !orders.empty();
 }
 

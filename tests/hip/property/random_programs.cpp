@@ -108,7 +108,7 @@ void run_with_faults(std::uint64_t seeds) {
     lost += rt.statistics().lost_devices;
     recomputed += rt.statistics().recomputed;
   }
-  CHECK(lost > seeds / 5);
+  CHECK(lost > seeds / 10);
   CHECK(recomputed > seeds / 40);
 }
 
