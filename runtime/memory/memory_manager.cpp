@@ -267,7 +267,7 @@ void MemoryManager::admit(std::uint32_t number) {
       if (mode != AccessMode::reduce && r.transfer != kNone) wait_for(number, r.transfer);
       continue;
     }
-    if (data_[datum].valid == 0 && r.transfer == kNone) materialise(datum, node);
+    if (!is_written(datum) && r.transfer == kNone) materialise(datum, node);
     if (replica(datum, node).state == ReplicaState::invalid) wait_for(number, fetch(datum, node, true));
     if (!folds) continue;
     for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
@@ -333,7 +333,7 @@ bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::u
     if (!takes_room(mode)) continue;
     // What was fetched for a child that then ran elsewhere may still be under way.
     if (writes(mode)) wait_for_copies_from(number, datum, node);
-    if (replica(datum, node).state == ReplicaState::invalid && data_[datum].valid != 0) wait_for(number, fetch(datum, node, true));
+    if (replica(datum, node).state == ReplicaState::invalid && is_written(datum)) wait_for(number, fetch(datum, node, true));
   }
   return tickets_[number].missing == 0;
 }
@@ -344,7 +344,7 @@ void MemoryManager::prefetch(std::span<const Use> uses, NodeId node) {
   for (const auto [datum, mode] : uses) {
     Replica& r = replica(datum, node);
     const std::uint64_t size = data_[datum].size;
-    if (!fetches(mode) || r.allocated || data_[datum].valid == 0) continue;
+    if (!fetches(mode) || r.allocated || !is_written(datum)) continue;
     if (n.capacity != 0 && (n.used + size > n.capacity || !n.waiting.empty())) return;
     if (!allocate(datum, node)) return;
     fetch(datum, node, false);
@@ -365,7 +365,7 @@ std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
   n.gone = true;
   std::vector<std::uint32_t> lost;
   for (Transfer& transfer : transfers_) {
-    if (transfer.datum == kNone || (transfer.from != node && transfer.to != node)) continue;
+    if (transfer.datum == kNone || (transfer.from != node && transfer.to != node) || transfer.restores) continue;
     transfer.doomed = true;
     if (transfer.to != node) continue;
     for (const std::uint32_t ticket : transfer.tickets)
@@ -384,12 +384,18 @@ std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
   return lost;
 }
 
-void MemoryManager::restore(std::uint32_t datum) {
+bool MemoryManager::restore(std::uint32_t datum) {
   const NodeId home(0);
   Replica& r = replica(datum, home);
+  if (r.transfer != kNone) {
+    transfers_[r.transfer].doomed = false;
+    transfers_[r.transfer].restores = true;
+    return false;
+  }
   if (!r.allocated) allocate(datum, home);
   set_state(datum, home, ReplicaState::modified);
-  if (r.pins == 0 && r.transfer == kNone) list(datum, home);
+  if (r.pins == 0) list(datum, home);
+  return true;
 }
 
 // ------------------------------------------------------------------------------------------------ questions

@@ -172,8 +172,11 @@ class MemoryManager {
   /// The node's memory is gone. @returns The data whose content lay nowhere else: each is to be restored, or given up, before
   /// anything else is asked for. Copies under way from and to the node end as ever.
   std::vector<std::uint32_t> lose(NodeId node);
-  /// The content of a lost datum is in node 0's memory again.
-  void restore(std::uint32_t datum);
+  /// The content of a lost datum is in node 0's memory again. @returns False if a copy of what it was before is still on its way
+  /// there: then the content has to be put there when that has ended, before copy_arrived() tells of it.
+  bool restore(std::uint32_t datum);
+  /// @returns Whether restored content is to be put where this transfer ends, whatever it brings.
+  bool restores(std::uint32_t transfer) const { return transfers_[transfer].restores && !transfers_[transfer].doomed; }
   void give_up(std::uint32_t datum) { data_[datum].lost = true; }
 
   Bytes bytes_missing(const detail::TaskHeader& task, NodeId node) const;
@@ -188,7 +191,7 @@ class MemoryManager {
   /// @returns Whether copies from node 0 are under way, or to come.
   bool leaves_home(std::uint32_t datum) const { return replica(datum, NodeId(0)).outgoing != 0; }
   /// @returns Whether it has content anywhere.
-  bool is_written(std::uint32_t datum) const { return data_[datum].valid != 0; }
+  bool is_written(std::uint32_t datum) const { return data_[datum].valid != 0 || is_restored(datum); }
   /// @returns Whether its parts are current in its place, or what it is a part of.
   bool is_stale(std::uint32_t datum) const { return data_[datum].stale; }
   ReplicaState state(std::uint32_t datum, NodeId node) const { return replica(datum, node).state; }
@@ -257,6 +260,7 @@ class MemoryManager {
     bool given_up = false;         // it has failed too often
     bool started = false;          // otherwise it waits until its source has arrived, or its target is at rest
     bool follows = false;          // its source has not arrived yet
+    bool restores = false;         // what was lost will be put where it ends
     std::uint8_t failures = 0;
     std::uint32_t in_the_way = 0;            // older transfers that still read where this one will write
     std::vector<std::uint32_t> tickets{};    // that wait for it
@@ -274,6 +278,11 @@ class MemoryManager {
   Replica& replica(std::uint32_t datum, NodeId node) { return replicas_[std::size_t{datum} * nodes_.size() + node.index()]; }
   const Replica& replica(std::uint32_t datum, NodeId node) const {
     return replicas_[std::size_t{datum} * nodes_.size() + node.index()];
+  }
+  /// Its content will be in node 0's memory, and lies nowhere yet.
+  bool is_restored(std::uint32_t datum) const {
+    const Replica& home = replica(datum, NodeId(0));
+    return data_[datum].valid == 0 && home.transfer != kNone && restores(home.transfer);
   }
   bool is_family_home(std::uint32_t datum, NodeId node) const {
     return data_[datum].family != kNone && host_of_[node.index()] == node;

@@ -75,9 +75,12 @@ std::uint32_t MemoryManager::fetch(std::uint32_t datum, NodeId to, bool urgent) 
     if (urgent) hasten(target.transfer);
     return target.transfer;
   }
-  NodeId from = best_source(datum, to);
+  const bool restored = is_restored(datum);
+  NodeId from = restored ? NodeId(0) : best_source(datum, to);
   std::uint32_t before = kNone;
-  if (from.valid()) {
+  if (restored) {
+    before = replica(datum, from).transfer;
+  } else if (from.valid()) {
     MITRA_CHECK(from != to && replica(datum, from).state != ReplicaState::invalid, "datum ", datum, " is fetched to node ", to.value,
                 " from node ", from.value, ", of ", data_[datum].valid, " that hold it; state here ", int(target.state));
     before = source_under_way(datum, from, to);
@@ -169,6 +172,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
       client_.arrived(datum, to);
       Replica& source = replica(datum, from);
       source.state = after(source.state, ReplicaEvent::read_elsewhere);
+      if (data_[datum].valid == 1) target.state = ReplicaState::modified;  // it was restored: the source has older content
     }
     end_at_source(transfer);
     if (transfer.write_back && !stale && replica(datum, from).pins == 0) {
@@ -187,7 +191,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
       Replica& end = replica(datum, lost.to);
       end.transfer = kNone;
       end_at_source(lost);
-      const bool wanted = !transfer.given_up && !nodes_[lost.to.index()].gone && data_[datum].valid != 0 && data_[datum].header != nullptr && !lost.tickets.empty() && end.state == ReplicaState::invalid;
+      const bool wanted = !transfer.given_up && !nodes_[lost.to.index()].gone && is_written(datum) && data_[datum].header != nullptr && !lost.tickets.empty() && end.state == ReplicaState::invalid;
       if (wanted) {
         auto& tickets = transfers_[fetch(datum, lost.to, true)].tickets;
         tickets.insert(tickets.end(), lost.tickets.begin(), lost.tickets.end());
@@ -199,7 +203,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
     // Somebody wants what was written meanwhile, elsewhere: between a parent and its children the order of submission does
     // not keep readers and writers apart.
     if (stale && !transfer.given_up && !nodes_[to.index()].gone && data_[datum].header != nullptr && !transfer.tickets.empty() && target.pins != 0 &&
-        replica(datum, to).state == ReplicaState::invalid && data_[datum].valid != 0) {
+        replica(datum, to).state == ReplicaState::invalid && is_written(datum)) {
       auto& tickets = transfers_[fetch(datum, to, true)].tickets;
       tickets.insert(tickets.end(), transfer.tickets.begin(), transfer.tickets.end());
       transfer.tickets.clear();

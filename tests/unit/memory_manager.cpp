@@ -244,6 +244,38 @@ TEST_CASE("between memories that do not reach each other, data pass through the 
   }
 }
 
+TEST_CASE("what is restored while an older copy is on its way to the same place is there when that has ended") {
+  MemoryRig rig({0, 4, 4, 4});
+  auto& a = rig.datum(1, false);
+  rig.run(writes(a), kOne);
+  rig.manager.write_back(a);
+  REQUIRE(rig.copies.size() == 1);
+  const auto update = writes(a);
+  rig.acquire(update, kTwo);
+  rig.manager.release(update, kTwo);
+  REQUIRE(rig.manager.lose(kTwo) == std::vector{a.replicas});
+  CHECK_FALSE(rig.manager.restore(a.replicas));
+  CHECK(rig.manager.restores(rig.copies[0].transfer));
+  const auto read = reads(a);
+  const auto ticket = rig.acquire(read, NodeId(3));
+  const auto at_home = rig.acquire(read, kHost);
+  CHECK_FALSE((rig.is_ready(ticket) || rig.is_ready(at_home)));
+  SECTION("then others fetch it from there") {
+    rig.arrive();
+    CHECK(rig.is_ready(at_home));
+    CHECK(rig.manager.state(a.replicas, kHost) != ReplicaState::invalid);
+    rig.arrive_all();
+    CHECK(rig.is_ready(ticket));
+    CHECK_FALSE(rig.manager.holds(a, kOne));
+  }
+  SECTION("also if the older copy's source is lost meanwhile") {
+    CHECK(rig.manager.lose(kOne).empty());
+    CHECK(rig.manager.restores(rig.copies[0].transfer));
+    rig.arrive_all();
+    CHECK((rig.is_ready(ticket) && rig.is_ready(at_home)));
+  }
+}
+
 TEST_CASE("what is used last leaves a full memory first, what nobody will use before that") {
   MemoryRig rig({0, 3});
   auto &a = rig.datum(), &b = rig.datum(), &c = rig.datum(), &d = rig.datum();

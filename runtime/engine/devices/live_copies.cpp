@@ -100,6 +100,10 @@ void LiveMemory::copied(const DeviceCompletion& completion) {
   const auto transfer = static_cast<std::uint32_t>(completion.token);
   const UnderWay done = under_way_[transfer];
   done.way->pending -= done.bytes;
+  if (manager_.restores(transfer)) {
+    put_home(done.datum);
+    return manager_.copy_arrived(transfer);
+  }
   if (!completion.result.ok()) {
     why_not_copied_ = completion.result.text;
     return manager_.copy_failed(transfer);
@@ -118,6 +122,10 @@ void LiveMemory::copy_refused(std::uint64_t token, std::string_view why) {
   why_not_copied_ = why;
   const auto transfer = static_cast<std::uint32_t>(token);
   under_way_[transfer].way->pending -= under_way_[transfer].bytes;
+  if (manager_.restores(transfer)) {
+    put_home(under_way_[transfer].datum);
+    return manager_.copy_arrived(transfer);
+  }
   manager_.copy_failed(transfer);
 }
 

@@ -195,6 +195,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void hasten(std::uint32_t transfer) override;
   void data_ready(std::uint32_t ticket) override;
   void data_refused(std::uint32_t ticket, memory::Refusal why) override;
+  void put_home(std::uint32_t number);
   bool reaches(NodeId from, NodeId to) override;
   Seconds copy_time(NodeId from, NodeId to, Bytes size) override;
   Seconds wait_time(NodeId from, NodeId to) override;
