@@ -35,8 +35,8 @@ void move_bytes(const DeviceCopy& copy) {
 
 }  // namespace
 
-Device::Device(const EmuOptions& options, unsigned number, double dilation, std::function<bool(int)> lost)
-    : options_(options), number_(number), dilation_(dilation), other_lost_(std::move(lost)), random_(options.seed * 0x9E3779B97F4A7C15ULL + number + 1),
+Device::Device(const EmuOptions& options, unsigned number, double dilation, std::function<Device&(int)> other)
+    : options_(options), number_(number), dilation_(dilation), other_(std::move(other)), random_(options.seed * 0x9E3779B97F4A7C15ULL + number + 1),
       streams_(options.streams) {
   in_.thread = std::thread([this] { run_copies(in_); });
   out_.thread = std::thread([this] { run_copies(out_); });
@@ -146,6 +146,15 @@ DeviceCopy Device::take_copy(CopyEngine& engine) {
   return copy;
 }
 
+/// While no end of it is poisoned.
+void Device::move(const DeviceCopy& copy) {
+  const auto [first, second] = std::minmax(copy.from.device, copy.to.device);  // in one order, whoever copies
+  std::shared_lock<std::shared_mutex> uses[2];
+  if (first != CopyEnd::kHost) uses[0] = std::shared_lock(other_(first).in_use_);
+  if (second != CopyEnd::kHost && second != first) uses[1] = std::shared_lock(other_(second).in_use_);
+  move_bytes(copy);
+}
+
 void Device::run_copies(CopyEngine& engine) {
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -157,14 +166,14 @@ void Device::run_copies(CopyEngine& engine) {
     const double bytes = static_cast<double>(copy.width * copy.columns);
     const double seconds = options_.latency.value + bytes / (between ? options_.peer_bandwidth : options_.bandwidth);
     const Clock::time_point began = std::max(Clock::now(), engine.free_at);
-    move_bytes(copy);
+    move(copy);
     // From when the engine was free, not from now: what a sleep takes too long is not added up.
     engine.free_at = began + duration_of(seconds);
     std::this_thread::sleep_until(engine.free_at);
     // What was read before the other device was lost is good; afterwards it may be anything.
     DeviceResult result;
     for (const CopyEnd& end : {copy.from, copy.to})
-      if (end.device != CopyEnd::kHost && end.device != static_cast<int>(number_) && other_lost_(end.device))
+      if (end.device != CopyEnd::kHost && end.device != static_cast<int>(number_) && other_(end.device).lost())
         result = {DeviceStatus::failed, "the other end of the copy, emulated device " + std::to_string(end.device) + ", is lost"};
     lock.lock();
     if (lost_) result = status();
@@ -218,7 +227,10 @@ void Device::run_launches() {
     lock.unlock();
     const Clock::time_point began = Clock::now();
     const double before = processor_seconds();
-    launch.run(launch.argument, nullptr);
+    {
+      const std::shared_lock use(in_use_);
+      launch.run(launch.argument, nullptr);
+    }
     // The body's share of a processor, not the wall's time: other devices, and cores, may have used the same one.
     const double seconds = dilation_ * (processor_seconds() - before);
     std::this_thread::sleep_until(began + duration_of(seconds));
@@ -236,10 +248,17 @@ void Device::complete(DeviceCompletion completion) {
   owner_.notify_all();
 }
 
+/// At the next look, where somebody uses the memory: what runs at this moment runs to its end. @pre the lock is held
+void Device::poison_what_was_lost() {
+  const std::unique_lock alone(in_use_, std::try_to_lock);
+  if (!alone.owns_lock()) return;
+  for (const auto& [memory, size] : blocks_) std::memset(memory, kPoison, size);
+  poisoned_ = true;
+}
+
 void Device::poll(std::vector<DeviceCompletion>& completions) {
   std::scoped_lock lock(mutex_);
-  if (lost_ && options_.poison && !std::exchange(poisoned_, true))
-    for (const auto& [memory, size] : blocks_) std::memset(memory, kPoison, size);
+  if (lost_ && options_.poison && !poisoned_) poison_what_was_lost();
   for (DeviceCompletion& completion : done_) completions.push_back(std::move(completion));
   done_.clear();
 }

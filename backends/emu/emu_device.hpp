@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,8 +23,8 @@ using Clock = std::chrono::steady_clock;
 
 class Device {
  public:
-  /// @param lost  Tells whether another device is.
-  Device(const EmuOptions& options, unsigned number, double dilation, std::function<bool(int)> lost);
+  /// @param other  A device, by its number.
+  Device(const EmuOptions& options, unsigned number, double dilation, std::function<Device&(int)> other);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -57,13 +58,16 @@ class Device {
   void run_launches();
   void start_next(unsigned stream);
   void complete(DeviceCompletion completion);
+  void move(const DeviceCopy& copy);
+  void poison_what_was_lost();
   DeviceResult status() const;
 
   EmuOptions options_;  // faults go when they have been
   const unsigned number_;
   const double dilation_;
-  const std::function<bool(int)> other_lost_;
+  const std::function<Device&(int)> other_;
   mutable std::mutex mutex_;
+  std::shared_mutex in_use_;  // shared: who reads or writes its memory; alone: who poisons it. Taken after mutex_ by trying only.
   std::condition_variable owner_, executors_wake_;
   std::map<std::byte*, std::size_t> blocks_;  // for the poison of a lost device
   std::uint64_t used_ = 0, calls_ = 0, random_;

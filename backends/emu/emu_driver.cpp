@@ -45,7 +45,7 @@ class EmuDriver final : public DeviceDriver {
       descriptions_.push_back(device);
     }
     for (unsigned i = 0; i < options.devices; ++i)
-      devices_.emplace_back(options, i, dilation_, [this](int other) { return devices_[static_cast<std::size_t>(other)].lost(); });
+      devices_.emplace_back(options, i, dilation_, [this](int other) -> emu::Device& { return devices_[static_cast<std::size_t>(other)]; });
   }
 
   std::string_view name() const override { return "emu"; }

@@ -2,6 +2,7 @@
 // Flow: engine -> [hip driver] -> hip devices. Thread-safety: as DeviceDriver says.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 
 #include <mitra/error.hpp>
@@ -42,7 +43,14 @@ int numa_domain(const std::string& sysfs, std::string bus_id) {
 class HipDriver final : public DeviceDriver {
  public:
   explicit HipDriver(const HipOptions& options) : options_(options), functions_(options.functions) {
-    if (functions_ == nullptr) functions_ = load_functions(options.library, remark_);
+    if (functions_ == nullptr) {
+      std::error_code error;
+      if (!options.gate.empty() && !std::filesystem::exists(options.gate, error)) {
+        remark_ = "HIP: no GPU is used, there is no " + options.gate;
+        return;
+      }
+      functions_ = load_functions(options.library, remark_);
+    }
     if (functions_ == nullptr) return;
     // The one call that answers without a device; hipInit and all others fail in ways of their own.
     int count = 0;

@@ -45,6 +45,9 @@ struct Config {
   /// $XDG_CACHE_HOME/mitra or ~/.cache/mitra.
   std::string models;
 
+  /// GPUs through HIP: `auto` (those that are found), `on` (it is an error if there are none), `off`. Emulated devices and
+  /// GPUs do not go together: time passes at another speed. Env: MITRA_HIP.
+  std::string hip = "auto";
   /// Emulated devices: COUNT[:mem=256MB,bw=8GB/s,speed=20,...]; empty: none. @see docs/devices.md. Env: MITRA_EMU.
   std::string emu;
   /// Tasks that devices have run are kept until a copy of what they wrote has arrived in the host's memory, at the next wait()

@@ -25,6 +25,7 @@ struct HipOptions {
   std::string
       library;  ///< The file of the library. Empty: libamdhip64.so, .so.7, .so.6, .so.5, whichever is found first.
   std::string sysfs = "/sys";  ///< Where NUMA domains of PCI devices are read.
+  std::string gate = "/dev/kfd";  ///< The kernel's door to GPUs. Where it is absent, the library is not loaded. Empty: not asked.
   /// In place of the functions of the library. For test doubles.
   std::shared_ptr<const hip::Functions> functions;
 };

@@ -52,6 +52,7 @@ struct Machine {
   std::vector<WorkerClass> classes;
   std::vector<MemoryNode> memory_nodes;
   int processors = 1;  ///< Processors that the process may use (cpuset, cgroup); workers may be more.
+  std::vector<std::string> remarks{};  ///< What was looked for and is not used, and why: a line each.
 
   /// 0: same core, 1: same last-level cache, 2: same NUMA domain, 3: same machine.
   int distance(WorkerId a, WorkerId b) const {

@@ -47,6 +47,7 @@ constexpr Variable kVariables[] = {
        if (v != "0" && v != "1") throw ConfigError(detail::message("MITRA_EXECUTE=", v, ": 0 or 1 is expected"));
        c.execute = v == "1";
      }},
+    {"MITRA_HIP", [](Config& c, const std::string& v) { c.hip = v; }},
     {"MITRA_INFORMATION", [](Config& c, const std::string& v) { c.information = v; }},
     {"MITRA_MACHINE", [](Config& c, const std::string& v) { c.machine = v; }},
     {"MITRA_MEMORY", [](Config& c, const std::string& v) { c.memory = v; }},

@@ -115,6 +115,7 @@ struct TaskEngine::WorkerRole {
     engine.role_holder_ = &self;
     engine.role_busy_.store(true, std::memory_order_relaxed);
     self.context.worker = WorkerId(0);
+    self.device_thread = false;
     held = claimed = true;
   }
   /// Also when a policy throws: the exception is the waiting caller's, the role the next one's.

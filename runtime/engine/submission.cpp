@@ -262,6 +262,7 @@ Task TaskEngine::publish(ThreadState& self, TaskRecord& task, const detail::Subm
     // Joins and folds took ids of their own, before this task became known to anybody: its id stays the smaller one.
     next_id_.store(std::max(next_id_.load(std::memory_order_relaxed), id) + 1, std::memory_order_relaxed);
     if (parent != nullptr) Domain::of(*parent).open.fetch_add(1, std::memory_order_relaxed);
+    if (memory_ != nullptr) [[unlikely]] memory_->submitted(task);
     if (follows_edges_) [[unlikely]] {
       if (virtual_time_ != nullptr) virtual_time_->submitted(task, sink.path_end(), sink.path(), extras);
       if (policy_watches_submissions_ && !(task.traits & (detail::kSignal | detail::kReplay))) tell_policy(self, task);

@@ -151,6 +151,7 @@ class TaskEngine final : public Engine {
   /// @returns Whether the body failed.
   bool run_body(ThreadState& self, TaskHeader* task);
   static void run_device_body(void* argument, void* stream) noexcept;
+  void become_device_thread(ThreadState& self) noexcept;
   /// For bodies on cores, where emulated devices are to be faster. @param before  processor_time() of the thread before.
   void slow_down(Seconds before) const;
   static Seconds processor_time();  // that the calling thread has had

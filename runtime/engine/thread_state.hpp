@@ -121,6 +121,7 @@ struct alignas(128) ThreadState {
   Frame* arrived = nullptr;   ///< Of the task that is to be executed next: its data have been asked for before.
   bool keeps_record = false;         ///< Of the task that it completes next: it may be run again.
   bool on_device = false;            ///< It runs a device's body: it executes nothing else.
+  bool device_thread = false;        ///< It has, and has not been worker 0 since.
   std::uint8_t kinds = 1;            ///< Bit WorkerKind: what it executes.
   std::atomic<int> awaited{0};       ///< Tasks that it was given by the policy, and whose data are on their way.
   const bool worker_thread;          ///< Started by the engine; otherwise a thread of the application.

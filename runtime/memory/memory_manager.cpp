@@ -16,6 +16,7 @@ MemoryManager::MemoryManager(const Machine& machine, MemoryClient& client, bool 
       nodes_(machine.memory_nodes.size()), replicas_(machine.memory_nodes.size()), data_(1) {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     nodes_[i].capacity = machine.memory_nodes[i].capacity.value;
+    if (nodes_[i].capacity != 0) smallest_ = std::min(smallest_, nodes_[i].capacity);
     std::size_t host = 0;
     while (machine.memory_nodes[host].compute_node != machine.memory_nodes[i].compute_node) ++host;
     host_of_.push_back(NodeId(static_cast<std::uint32_t>(host)));
@@ -49,6 +50,7 @@ void MemoryManager::add(detail::DataHeader& data, bool lent) {
   }
   data_[number] = Datum{.header = &data, .size = size};
   data.replicas = number;
+  bytes_ += size;
   if (!lent) return;
   allocate(number, NodeId(0));
   set_state(number, NodeId(0), ReplicaState::modified);
@@ -73,6 +75,8 @@ void MemoryManager::free_number(std::uint32_t datum) {
 void MemoryManager::forget(detail::DataHeader& data) {
   const std::uint32_t number = std::exchange(data.replicas, 0);
   if (number == 0) return;
+  bytes_ -= data_[number].size;
+  next_uses_.forget(number);
   bool under_way = false;
   for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
     Replica& r = replica(number, NodeId(n));
@@ -263,7 +267,7 @@ void MemoryManager::admit(std::uint32_t number) {
       if (mode != AccessMode::reduce && r.transfer != kNone) wait_for(number, r.transfer);
       continue;
     }
-    if (data_[datum].valid == 0 && r.transfer == kNone) materialise(datum, node);
+    if (!is_written(datum) && r.transfer == kNone) materialise(datum, node);
     if (replica(datum, node).state == ReplicaState::invalid) wait_for(number, fetch(datum, node, true));
     if (!folds) continue;
     for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
@@ -329,7 +333,7 @@ bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::u
     if (!takes_room(mode)) continue;
     // What was fetched for a child that then ran elsewhere may still be under way.
     if (writes(mode)) wait_for_copies_from(number, datum, node);
-    if (replica(datum, node).state == ReplicaState::invalid && data_[datum].valid != 0) wait_for(number, fetch(datum, node, true));
+    if (replica(datum, node).state == ReplicaState::invalid && is_written(datum)) wait_for(number, fetch(datum, node, true));
   }
   return tickets_[number].missing == 0;
 }
@@ -340,7 +344,7 @@ void MemoryManager::prefetch(std::span<const Use> uses, NodeId node) {
   for (const auto [datum, mode] : uses) {
     Replica& r = replica(datum, node);
     const std::uint64_t size = data_[datum].size;
-    if (!fetches(mode) || r.allocated || data_[datum].valid == 0) continue;
+    if (!fetches(mode) || r.allocated || !is_written(datum)) continue;
     if (n.capacity != 0 && (n.used + size > n.capacity || !n.waiting.empty())) return;
     if (!allocate(datum, node)) return;
     fetch(datum, node, false);
@@ -361,7 +365,7 @@ std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
   n.gone = true;
   std::vector<std::uint32_t> lost;
   for (Transfer& transfer : transfers_) {
-    if (transfer.datum == kNone || (transfer.from != node && transfer.to != node)) continue;
+    if (transfer.datum == kNone || (transfer.from != node && transfer.to != node) || transfer.restores) continue;
     transfer.doomed = true;
     if (transfer.to != node) continue;
     for (const std::uint32_t ticket : transfer.tickets)
@@ -380,12 +384,18 @@ std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
   return lost;
 }
 
-void MemoryManager::restore(std::uint32_t datum) {
+bool MemoryManager::restore(std::uint32_t datum) {
   const NodeId home(0);
   Replica& r = replica(datum, home);
+  if (r.transfer != kNone) {
+    transfers_[r.transfer].doomed = false;
+    transfers_[r.transfer].restores = true;
+    return false;
+  }
   if (!r.allocated) allocate(datum, home);
   set_state(datum, home, ReplicaState::modified);
-  if (r.pins == 0 && r.transfer == kNone) list(datum, home);
+  if (r.pins == 0) list(datum, home);
+  return true;
 }
 
 // ------------------------------------------------------------------------------------------------ questions
@@ -406,8 +416,7 @@ Seconds MemoryManager::transfer_time(const detail::TaskHeader& task, NodeId node
     const Replica& r = replica(datum, node);
     if (!fetches(mode) || r.state != ReplicaState::invalid || r.transfer != kNone) return;
     if (data_[datum].valid == 0 && !unwritten_at_home_) return;
-    const NodeId from = data_[datum].valid == 0 ? host_of_[node.index()] : best_source(datum, node);
-    if (from != node) sum += client_.copy_time(from, node, Bytes(data_[datum].size));
+    sum += arrival_time(datum, node);
   });
   return sum;
 }

@@ -16,6 +16,8 @@
 #include <mitra/machine.hpp>
 #include <mitra/task_ref.hpp>
 
+#include "memory/next_uses.hpp"
+
 namespace mitra::memory {
 
 //            read here   write here   read elsewhere   write elsewhere
@@ -77,6 +79,8 @@ class MemoryClient {
   virtual void arrived(std::uint32_t datum, NodeId node) { static_cast<void>(datum), static_cast<void>(node); }
   /// What node 0 may do with the datum without asking may be something else now: @see MemoryManager::home().
   virtual void home_changed(std::uint32_t datum) { static_cast<void>(datum); }
+  /// @returns Whether copies from one to the other are possible. A host's memory reaches all of its compute node, and is reached.
+  virtual bool reaches(NodeId from, NodeId to) { return static_cast<void>(from), static_cast<void>(to), true; }
   /// Time of a transfer over idle links.
   virtual Seconds copy_time(NodeId from, NodeId to, Bytes size) = 0;
   /// How long copies that are under way keep a further one on this way waiting.
@@ -128,6 +132,11 @@ class MemoryManager {
   /// The same without a transition, where nobody has touched `whole` yet. @param stays  `whole` stays current.
   void enter_fresh(detail::DataHeader& whole, std::span<detail::DataHeader* const> parts, bool stays);
 
+  /// A task was submitted that has its id: its data will be needed. Told in the order of submission, where is_tight().
+  void will_use(const detail::TaskHeader& task);
+  /// @returns Whether there are more data than the smallest memory holds.
+  bool is_tight() const { return bytes_ > smallest_; }
+
   /// Reserves room for all of these data on `node`, pins them and fetches what is missing.
   /// @param folds  The task folds a reduction: contributions come to it.
   /// @returns True: all is there. False: data_ready(ticket) or data_refused(ticket) will tell, perhaps before the return.
@@ -163,8 +172,11 @@ class MemoryManager {
   /// The node's memory is gone. @returns The data whose content lay nowhere else: each is to be restored, or given up, before
   /// anything else is asked for. Copies under way from and to the node end as ever.
   std::vector<std::uint32_t> lose(NodeId node);
-  /// The content of a lost datum is in node 0's memory again.
-  void restore(std::uint32_t datum);
+  /// The content of a lost datum is in node 0's memory again. @returns False if a copy of what it was before is still on its way
+  /// there: then the content has to be put there when that has ended, before copy_arrived() tells of it.
+  bool restore(std::uint32_t datum);
+  /// @returns Whether restored content is to be put where this transfer ends, whatever it brings.
+  bool restores(std::uint32_t transfer) const { return transfers_[transfer].restores && !transfers_[transfer].doomed; }
   void give_up(std::uint32_t datum) { data_[datum].lost = true; }
 
   Bytes bytes_missing(const detail::TaskHeader& task, NodeId node) const;
@@ -179,7 +191,7 @@ class MemoryManager {
   /// @returns Whether copies from node 0 are under way, or to come.
   bool leaves_home(std::uint32_t datum) const { return replica(datum, NodeId(0)).outgoing != 0; }
   /// @returns Whether it has content anywhere.
-  bool is_written(std::uint32_t datum) const { return data_[datum].valid != 0; }
+  bool is_written(std::uint32_t datum) const { return data_[datum].valid != 0 || is_restored(datum); }
   /// @returns Whether its parts are current in its place, or what it is a part of.
   bool is_stale(std::uint32_t datum) const { return data_[datum].stale; }
   ReplicaState state(std::uint32_t datum, NodeId node) const { return replica(datum, node).state; }
@@ -247,6 +259,8 @@ class MemoryManager {
     bool urgent = false;
     bool given_up = false;         // it has failed too often
     bool started = false;          // otherwise it waits until its source has arrived, or its target is at rest
+    bool follows = false;          // its source has not arrived yet
+    bool restores = false;         // what was lost will be put where it ends
     std::uint8_t failures = 0;
     std::uint32_t in_the_way = 0;            // older transfers that still read where this one will write
     std::vector<std::uint32_t> tickets{};    // that wait for it
@@ -264,6 +278,11 @@ class MemoryManager {
   Replica& replica(std::uint32_t datum, NodeId node) { return replicas_[std::size_t{datum} * nodes_.size() + node.index()]; }
   const Replica& replica(std::uint32_t datum, NodeId node) const {
     return replicas_[std::size_t{datum} * nodes_.size() + node.index()];
+  }
+  /// Its content will be in node 0's memory, and lies nowhere yet.
+  bool is_restored(std::uint32_t datum) const {
+    const Replica& home = replica(datum, NodeId(0));
+    return data_[datum].valid == 0 && home.transfer != kNone && restores(home.transfer);
   }
   bool is_family_home(std::uint32_t datum, NodeId node) const {
     return data_[datum].family != kNone && host_of_[node.index()] == node;
@@ -300,12 +319,15 @@ class MemoryManager {
   void materialise(std::uint32_t datum, NodeId wanted);
   void written(std::uint32_t datum, NodeId node);
   NodeId best_source(std::uint32_t datum, NodeId to) const;
+  Seconds arrival_time(std::uint32_t datum, NodeId to) const;
   std::uint32_t source_under_way(std::uint32_t datum, NodeId from, NodeId to) const;
   std::uint32_t fetch(std::uint32_t datum, NodeId to, bool urgent);
   void start(std::uint32_t transfer);
+  void start_if_free(std::uint32_t transfer);
   void end_at_source(const Transfer& transfer);
   void hasten(std::uint32_t transfer);
   bool evict_one(NodeId node);
+  std::uint32_t used_last(NodeId node);
   bool evict(std::uint32_t victim, NodeId node);
   bool drop_copies(NodeId node, std::uint64_t bytes);
   NodeId refuge(std::uint32_t datum, NodeId from);
@@ -320,6 +342,9 @@ class MemoryManager {
   std::vector<std::uint32_t> free_data_;
   std::vector<Family> families_;
   std::vector<std::uint32_t> free_families_;
+  NextUses next_uses_;
+  std::uint64_t bytes_ = 0;             // of all data
+  std::uint64_t smallest_ = ~std::uint64_t{0};  // capacity
   std::vector<Transfer> transfers_;
   std::vector<std::uint32_t> free_transfers_;
   std::vector<Ticket> tickets_;

@@ -15,6 +15,9 @@ namespace {
 /// Victims that a policy chooses among.
 constexpr std::size_t kCandidates = 32;
 
+/// Victims that are compared by their next uses. Finding one takes less than the copies that it saves.
+constexpr std::size_t kCompared = 512;
+
 }  // namespace
 
 void MemoryManager::take_room(NodeId node, std::uint64_t bytes) {
@@ -134,7 +137,7 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
   std::uint64_t most = 0;
   for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
     const NodeId node((host.value + i) % static_cast<std::uint32_t>(nodes_.size()));  // the host comes first
-    if (node == from || host_of_[node.index()] != host || replica(datum, node).allocated || nodes_[node.index()].gone) continue;
+    if (node == from || host_of_[node.index()] != host || replica(datum, node).allocated || nodes_[node.index()].gone || !client_.reaches(from, node)) continue;
     const Node& n = nodes_[node.index()];
     const std::uint64_t free = n.capacity == 0 ? ~std::uint64_t{0} : n.capacity > n.used ? n.capacity - n.used : 0;
     const std::uint64_t needed = room_for(datum, node);
@@ -152,18 +155,42 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
   if (nearest.valid()) return nearest;
   if (widest.valid()) return widest;
   for (std::uint32_t n = host.value; n < nodes_.size(); ++n)
-    if (NodeId(n) != from && host_of_[n] == host && !nodes_[n].gone && !replica(datum, NodeId(n)).allocated &&
+    if (NodeId(n) != from && host_of_[n] == host && !nodes_[n].gone && !replica(datum, NodeId(n)).allocated && client_.reaches(from, NodeId(n)) &&
         drop_copies(NodeId(n), room_for(datum, NodeId(n))))
       return NodeId(n);
   return {};
 }
 
+void MemoryManager::will_use(const detail::TaskHeader& task) {
+  for_each_datum(task, [&](std::uint32_t datum, AccessMode) { next_uses_.add(datum, task); });
+}
+
+/// The unused replica whose datum is used last, as far as submitted tasks tell; of several, the one that has not been used for
+/// longest. @pre there is one
+std::uint32_t MemoryManager::used_last(NodeId node) {
+  const Node& n = nodes_[node.index()];
+  std::uint32_t last = n.lru_first;
+  if (!is_tight()) return last;
+  std::uint64_t latest = 0;
+  std::size_t compared = 0;
+  for (std::uint32_t d = n.lru_first; d != kNone && latest != NextUses::kNever && compared != kCompared; d = replica(d, node).lru_next) {
+    ++compared;
+    const std::uint64_t use = next_uses_.of(d);
+    if (use <= latest) continue;
+    latest = use;
+    last = d;
+  }
+  return last;
+}
+
 /// @returns False if nothing on the node may leave it.
 bool MemoryManager::evict_one(NodeId node) {
   Node& n = nodes_[node.index()];
-  std::uint32_t victim = n.lru_first;
-  if (victim == kNone) return false;
-  if (asks_for_victims_) {
+  if (n.lru_first == kNone) return false;
+  std::uint32_t victim = kNone;
+  if (!asks_for_victims_) {
+    victim = used_last(node);
+  } else {
     std::uint32_t numbers[kCandidates];
     std::vector<AccessRef> candidates;
     for (std::uint32_t d = n.lru_first; d != kNone && candidates.size() < kCandidates; d = replica(d, node).lru_next) {

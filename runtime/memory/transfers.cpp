@@ -21,19 +21,29 @@ std::uint32_t MemoryManager::new_transfer(Transfer transfer) {
 }
 
 /// The valid replica from which a copy arrives first: behind those that are on their way from the same place.
+/// @returns Not valid() if the way leads through the host's memory.
 NodeId MemoryManager::best_source(std::uint32_t datum, NodeId to) const {
   const Datum& d = data_[datum];
-  if (d.valid <= 1) return d.any_valid;
+  if (d.valid <= 1) return client_.reaches(d.any_valid, to) ? d.any_valid : NodeId();
   NodeId best;
   Seconds least;
   for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
-    if (NodeId(n) == to || replica(datum, NodeId(n)).state == ReplicaState::invalid) continue;
+    if (NodeId(n) == to || replica(datum, NodeId(n)).state == ReplicaState::invalid || !client_.reaches(NodeId(n), to)) continue;
     const Seconds time = client_.wait_time(NodeId(n), to) + client_.copy_time(NodeId(n), to, Bytes(d.size));
     if (best.valid() && time >= least) continue;
     best = NodeId(n);
     least = time;
   }
   return best;
+}
+
+/// Over idle links. What nobody has written comes from the host's memory.
+Seconds MemoryManager::arrival_time(std::uint32_t datum, NodeId to) const {
+  const Bytes size(data_[datum].size);
+  const NodeId host = host_of_[to.index()], from = data_[datum].valid == 0 ? host : best_source(datum, to);
+  if (from == to) return {};
+  if (from.valid()) return client_.copy_time(from, to, size);
+  return client_.copy_time(data_[datum].any_valid, host, size) + client_.copy_time(host, to, size);
 }
 
 /// A broadcast spreads: when copies of the datum are on their way from `from` already, one that has arrived elsewhere may
@@ -47,7 +57,7 @@ std::uint32_t MemoryManager::source_under_way(std::uint32_t datum, NodeId from, 
     const Replica& r = replica(datum, NodeId(n));
     if (NodeId(n) == to || r.transfer == kNone) continue;
     const Transfer& t = transfers_[r.transfer];
-    if (!t.started || t.doomed || t.write_back) continue;
+    if (!t.started || t.doomed || t.write_back || !client_.reaches(NodeId(n), to)) continue;
     // Those that wait for it go one after the other.
     const Seconds time = client_.wait_time(t.from, NodeId(n)) + client_.wait_time(NodeId(n), to) +
                          client_.copy_time(NodeId(n), to, Bytes(size.value * (1 + r.outgoing)));
@@ -65,12 +75,24 @@ std::uint32_t MemoryManager::fetch(std::uint32_t datum, NodeId to, bool urgent) 
     if (urgent) hasten(target.transfer);
     return target.transfer;
   }
-  NodeId from = best_source(datum, to);
-  MITRA_CHECK(from != to && replica(datum, from).state != ReplicaState::invalid, "datum ", datum, " is fetched to node ", to.value,
-              " from node ", from.value, ", of ", data_[datum].valid, " that hold it; state here ", int(target.state));
-  const std::uint32_t before = target.outgoing != 0 ? kNone : source_under_way(datum, from, to);
-  if (before != kNone) from = transfers_[before].to;
-  const std::uint32_t transfer = new_transfer({.datum = datum, .from = from, .to = to, .urgent = urgent});
+  const bool restored = is_restored(datum);
+  NodeId from = restored ? NodeId(0) : best_source(datum, to);
+  std::uint32_t before = kNone;
+  if (restored) {
+    before = replica(datum, from).transfer;
+  } else if (from.valid()) {
+    MITRA_CHECK(from != to && replica(datum, from).state != ReplicaState::invalid, "datum ", datum, " is fetched to node ", to.value,
+                " from node ", from.value, ", of ", data_[datum].valid, " that hold it; state here ", int(target.state));
+    before = source_under_way(datum, from, to);
+    if (before != kNone) from = transfers_[before].to;
+  } else {
+    from = host_of_[to.index()];
+    // What only passes through takes room there even if there is none by the books: it has no other way.
+    const bool has_room = replica(datum, from).allocated || allocate(datum, from);
+    MITRA_CHECK(has_room, "the host has no memory for datum ", datum, ", which passes through it");
+    before = fetch(datum, from, urgent);
+  }
+  const std::uint32_t transfer = new_transfer({.datum = datum, .from = from, .to = to, .urgent = urgent, .follows = before != kNone});
   target.transfer = transfer;
   pin(datum, from);
   ++replica(datum, from).outgoing;
@@ -78,10 +100,9 @@ std::uint32_t MemoryManager::fetch(std::uint32_t datum, NodeId to, bool urgent) 
   if (before != kNone) {
     transfers_[before].followers.push_back(transfer);
     if (urgent) hasten(before);
-    return transfer;
   }
   if (target.outgoing != 0) hold_up(transfer);
-  if (transfers_[transfer].in_the_way == 0) start(transfer);
+  start_if_free(transfer);
   return transfer;
 }
 
@@ -98,12 +119,18 @@ void MemoryManager::hold_up(std::uint32_t transfer) {
 /// Those that it held up begin, or end where nobody wants them any more.
 void MemoryManager::end_of_way(const Transfer& transfer) {
   for (const std::uint32_t held : transfer.held_up) {
-    if (--transfers_[held].in_the_way != 0) continue;
-    if (transfers_[held].doomed)
-      copy_arrived(held);
-    else
-      start(held);
+    --transfers_[held].in_the_way;
+    start_if_free(held);
   }
+}
+
+void MemoryManager::start_if_free(std::uint32_t number) {
+  const Transfer& transfer = transfers_[number];
+  if (transfer.follows || transfer.in_the_way != 0) return;
+  if (transfer.doomed)
+    copy_arrived(number);  // nobody wants it any more
+  else
+    start(number);
 }
 
 void MemoryManager::start(std::uint32_t number) {
@@ -145,6 +172,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
       client_.arrived(datum, to);
       Replica& source = replica(datum, from);
       source.state = after(source.state, ReplicaEvent::read_elsewhere);
+      if (data_[datum].valid == 1) target.state = ReplicaState::modified;  // it was restored: the source has older content
     }
     end_at_source(transfer);
     if (transfer.write_back && !stale && replica(datum, from).pins == 0) {
@@ -153,7 +181,8 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
     }
     for (const std::uint32_t follower : transfer.followers) {
       if (!stale) {
-        start(follower);
+        transfers_[follower].follows = false;
+        start_if_free(follower);
         continue;
       }
       // What was to be passed on never came, or is not the content any more.
@@ -162,7 +191,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
       Replica& end = replica(datum, lost.to);
       end.transfer = kNone;
       end_at_source(lost);
-      const bool wanted = !transfer.given_up && !nodes_[lost.to.index()].gone && data_[datum].valid != 0 && data_[datum].header != nullptr && !lost.tickets.empty() && end.state == ReplicaState::invalid;
+      const bool wanted = !transfer.given_up && !nodes_[lost.to.index()].gone && is_written(datum) && data_[datum].header != nullptr && !lost.tickets.empty() && end.state == ReplicaState::invalid;
       if (wanted) {
         auto& tickets = transfers_[fetch(datum, lost.to, true)].tickets;
         tickets.insert(tickets.end(), lost.tickets.begin(), lost.tickets.end());
@@ -174,7 +203,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
     // Somebody wants what was written meanwhile, elsewhere: between a parent and its children the order of submission does
     // not keep readers and writers apart.
     if (stale && !transfer.given_up && !nodes_[to.index()].gone && data_[datum].header != nullptr && !transfer.tickets.empty() && target.pins != 0 &&
-        replica(datum, to).state == ReplicaState::invalid && data_[datum].valid != 0) {
+        replica(datum, to).state == ReplicaState::invalid && is_written(datum)) {
       auto& tickets = transfers_[fetch(datum, to, true)].tickets;
       tickets.insert(tickets.end(), transfer.tickets.begin(), transfer.tickets.end());
       transfer.tickets.clear();

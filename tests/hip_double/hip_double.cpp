@@ -118,10 +118,27 @@ std::vector<std::string> HipDouble::complaints() const {
   const State::Lock lock(state_->mutex);
   return state_->complaints;
 }
-const void* HipDouble::peek(const void* address) const {
+const void* HipDouble::peek(const void* address) const { return touch(address); }
+void* HipDouble::touch(const void* address) const {
   const State::Lock lock(state_->mutex);
   int device = -1;
   return state_->alias_of(address, 1, device);
+}
+void HipDouble::enqueue(void* stream, std::function<void()> work) {
+  const State::Lock lock(state_->mutex);
+  State::Stream* const s = state_->find(static_cast<hipStream_t>(stream));
+  if (s == nullptr) return state_->complain("a function on what is no stream");
+  if (state_->enter("enqueue", s->device) != hipSuccess) return;
+  State::Operation operation;
+  operation.counts = true;
+  operation.what.kind = Executed::Kind::kernel;
+  operation.what.kernel = "a function";
+  operation.duration = state_->options.latency;
+  operation.run = [run = std::move(work)] {
+    run();
+    return hipSuccess;
+  };
+  state_->push(*s, std::move(operation));
 }
 
 }  // namespace mitra::test

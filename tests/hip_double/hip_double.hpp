@@ -47,6 +47,11 @@ class HipDouble {
 
   std::shared_ptr<const hip::Functions> functions() const;
 
+  /// Enqueues a function on a stream, as if it were a kernel. The memory of devices that it touches it finds by touch().
+  void enqueue(void* stream, std::function<void()> work);
+  /// Where the function of an enqueue() finds what lies at a device's address; null: nothing lies there.
+  void* touch(const void* address) const;
+
   void pause();  ///< Streams stand still, and take work.
   void resume();
   void hang(int device);                    ///< What its streams have never ends.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <mitra/mitra.hpp>
 #include <stdexcept>
 #include <thread>
@@ -18,13 +19,20 @@ struct ExclusiveOr {
   template <class T> T operator()(T a, T b) const { return a ^ b; }
 };
 
+/// Streams on which `.hip` bodies can leave functions, and whose devices' memory those functions can find: a test double's.
+struct StreamFunctions {
+  std::function<void(void* stream, std::function<void()>)> enqueue;
+  std::function<void*(const void*)> touch;
+};
+
 class Execution {
  public:
   using Kind = ObjectKind<std::uint64_t>;
   static constexpr std::size_t kScratch = 24;
 
-  Execution(Runtime& rt, const Program& program, const Oracle& oracle)
-      : rt_(rt), program_(program), books(program, oracle, most_threads(rt)), values(program.data, 0),
+  /// @param streams  What `.hip` bodies run on; null where there are no such workers. They neither fail nor have children.
+  Execution(Runtime& rt, const Program& program, const Oracle& oracle, const StreamFunctions* streams = nullptr)
+      : rt_(rt), program_(program), streams_(streams), books(program, oracle, most_threads(rt)), values(program.data, 0),
         seen(program.tasks.size(), {0, 0}), tasks(program.tasks.size()), buffer_(rt.scratch<std::uint64_t>(kScratch, "buffer")) {
     for (std::uint64_t& value : values) handles_.push_back(rt.data(value, "datum"));
   }
@@ -58,6 +66,7 @@ class Execution {
  private:
   Runtime& rt_;
   const Program& program_;
+  const StreamFunctions* const streams_;
 
  public:
   Books books;
@@ -127,12 +136,21 @@ class Execution {
       const auto writes = list<AccessMode::write>(task);
       const auto readwrites = list<AccessMode::readwrite>(task);
       const auto commutes = list<AccessMode::commute>(task);
+      const auto run_there = [this, number](HipStream stream, auto reads, auto writes, auto readwrites, auto commutes, auto&... copies) {
+        std::uint64_t* const private_copies[] = {&copies..., nullptr};
+        leave_on(stream, number, addresses(number, reads, writes, readwrites, commutes, private_copies), nullptr);
+      };
+      const auto run_there_with_scratch = [this, number](HipStream stream, auto buffer, auto reads, auto writes, auto readwrites,
+                                                         auto commutes, auto&... copies) {
+        std::uint64_t* const private_copies[] = {&copies..., nullptr};
+        leave_on(stream, number, addresses(number, reads, writes, readwrites, commutes, private_copies), buffer.data());
+      };
       // In virtual time these run on devices, too; of every third no model knows how long.
       const auto cost = [number](const auto&...) { return mitra::Work{.flops = 1e9 * static_cast<double>(number % 5 + 1)}; };
       const auto submit = [&](const auto& codelet) {
-        return task.scratch ? rt_.submit(options, codelet.cpu(run_with_scratch).hip_modelled(), buffer_.scratch(), reads, writes,
+        return task.scratch ? rt_.submit(options, codelet.cpu(run_with_scratch).hip(run_there_with_scratch), buffer_.scratch(), reads, writes,
                                          readwrites, commutes, reduced...)
-                            : rt_.submit(options, codelet.cpu(run).hip_modelled(), reads, writes, readwrites, commutes, reduced...);
+                            : rt_.submit(options, codelet.cpu(run).hip(run_there), reads, writes, readwrites, commutes, reduced...);
       };
       switch (number % 3) {
         case 0: return submit(codelet(task.name));
@@ -151,17 +169,40 @@ class Execution {
   template <class Reads, class Writes, class ReadWrites, class Commutes>
   void gather(std::size_t number, Reads& reads, Writes& writes, ReadWrites& readwrites, Commutes& commutes,
               std::uint64_t* const* copies, std::uint64_t* buffer) {
-    const TaskSpec& task = program_.tasks[number];
+    const auto memory = addresses(number, reads, writes, readwrites, commutes, copies);
+    body(number, memory.data(), buffer);
+  }
+
+  /// In the order of the accesses.
+  template <class Reads, class Writes, class ReadWrites, class Commutes>
+  std::vector<std::uint64_t*> addresses(std::size_t number, Reads& reads, Writes& writes, ReadWrites& readwrites, Commutes& commutes,
+                                        std::uint64_t* const* copies) const {
     std::vector<std::uint64_t*> memory;
     std::size_t r = 0, w = 0, rw = 0, c = 0, p = 0;
-    for (const AccessSpec& a : task.accesses) switch (a.mode) {
+    for (const AccessSpec& a : program_.tasks[number].accesses) switch (a.mode) {
         case AccessMode::read: memory.push_back(const_cast<std::uint64_t*>(&reads[r++])); break;  // body() only reads it
         case AccessMode::write: memory.push_back(&writes[w++]); break;
         case AccessMode::readwrite: memory.push_back(&readwrites[rw++]); break;
         case AccessMode::commute: memory.push_back(&commutes[c++]); break;
         default: memory.push_back(copies[p++]); break;
       }
-    body(number, memory.data(), buffer);
+    return memory;
+  }
+
+  /// A body on a stream: what it has to do is done when the stream comes to it.
+  void leave_on(HipStream stream, std::size_t number, std::vector<std::uint64_t*> memory, std::uint64_t* buffer) {
+    streams_->enqueue(stream.handle, [this, number, memory = std::move(memory), buffer]() mutable {
+      for (std::uint64_t*& address : memory) address = static_cast<std::uint64_t*>(streams_->touch(address));
+      if (buffer != nullptr) buffer = static_cast<std::uint64_t*>(streams_->touch(buffer));
+      if (std::ranges::find(memory, nullptr) != memory.end()) return books.report(number, "was given memory that is not its device's");
+      books.begin(number);
+      if (buffer != nullptr) std::fill_n(buffer, kScratch, number);
+      work(number, memory.data(), 0);
+      dawdle(number);
+      if (buffer != nullptr && std::ranges::count(buffer, buffer + kScratch, number) != kScratch)
+        books.report(number, "does not have its scratch buffer to itself");
+      books.end(number);
+    });
   }
 
   void body(std::size_t number, std::uint64_t* const* memory, std::uint64_t* buffer) {
@@ -216,9 +257,9 @@ class Execution {
 };
 
 /// Runs the program. @returns What went wrong; nothing if nothing did.
-inline std::string problems_of_run(Runtime& rt, const Program& program) {
+inline std::string problems_of_run(Runtime& rt, const Program& program, const StreamFunctions* streams) {
   const Oracle oracle(program);
-  Execution execution(rt, program, oracle);
+  Execution execution(rt, program, oracle, streams);
   execution.submit_all();
   rt.wait();
   execution.books.expect_all(1);
@@ -227,12 +268,16 @@ inline std::string problems_of_run(Runtime& rt, const Program& program) {
 }
 
 /// The same where bodies may run again, with a device that was lost: only what is left in the end counts.
-inline std::string wrong_values_of_run(Runtime& rt, const Program& program) {
+inline std::string wrong_values_of_run(Runtime& rt, const Program& program, const StreamFunctions* streams) {
   const Oracle oracle(program);
-  Execution execution(rt, program, oracle);
+  Execution execution(rt, program, oracle, streams);
   execution.submit_all();
   rt.wait();
   return execution.wrong_values(oracle);
 }
+
+/// The same without streams, as expect_well() calls them.
+constexpr auto kProblemsOfRun = [](Runtime& rt, const Program& program) { return problems_of_run(rt, program, nullptr); };
+constexpr auto kWrongValuesOfRun = [](Runtime& rt, const Program& program) { return wrong_values_of_run(rt, program, nullptr); };
 
 }  // namespace mitra::property

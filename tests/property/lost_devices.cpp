@@ -30,7 +30,7 @@ void lose_devices(std::uint64_t seeds) {
     INFO(config.scheduler << " beside emulated devices " << config.emu);
     Runtime rt(config);
     const Program program = random_program(seed, {.tasks = 150, .nested = false});
-    expect_well(rt, program, wrong_values_of_run);  // bodies run again
+    expect_well(rt, program, kWrongValuesOfRun);  // bodies run again
     lost += rt.statistics().lost_devices;
     recomputed += rt.statistics().recomputed;
   }

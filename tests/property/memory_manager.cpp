@@ -3,6 +3,7 @@
 // and everybody's turn comes.
 #include "memory/memory_manager.hpp"
 
+#include <deque>
 #include <set>
 
 #include "support/catch.hpp"
@@ -21,6 +22,7 @@ class Storm {
   explicit Storm(std::uint64_t seed)
       : random_(seed), devices_(1 + random_.below(4)), equal_(random_.chance(0.5)),
         rig_(capacities(), random_.chance(0.3)) {
+    rig_.joined = equal_ || random_.chance(0.7);  // through the host: it has room
     for (std::size_t i = 0; i < kData; ++i) data_.push_back({&new_datum()});
   }
 
@@ -116,6 +118,10 @@ class Storm {
       data_[i].written |= mode != AccessMode::read;
     }
     open_.push_back({task_of(uses), random_node(), 0, uses});
+    detail::TaskHeader& header = open_.back().task.header();
+    header.id.store(++last_id_);
+    header.successors.store(detail::generation_of(last_id_));
+    if (random_.chance(0.5)) rig_.manager.will_use(header);
     open_.back().ticket = rig_.acquire(open_.back().task, open_.back().node);
   }
 
@@ -127,7 +133,8 @@ class Storm {
     if (can_end.empty()) return false;
     const bool nobody_waits = can_end.size() == open_.size();
     const std::size_t which = random_.pick(can_end);
-    const Open open = std::move(open_[which]);
+    ended_.push_back(std::move(open_[which]));  // it has been told of
+    const Open& open = ended_.back();
     open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(which));
     for (const auto& [i, mode] : open.uses)
       if (mode != AccessMode::write) REQUIRE(rig_.manager.holds(*data_[i].header, open.node));
@@ -136,6 +143,7 @@ class Storm {
       rig_.manager.release(open.task, open.node);
     else
       rig_.manager.release_unused(open.task, open.node);
+    open.task.header().successors.fetch_or(detail::kClosed);
     for (const auto& [i, mode] : open.uses) {
       Datum& datum = data_[i];
       datum.readers -= mode == AccessMode::read;
@@ -162,6 +170,8 @@ class Storm {
   MemoryRig rig_;
   std::vector<Datum> data_;
   std::vector<Open> open_;
+  std::deque<Open> ended_;
+  std::uint64_t last_id_ = 0;
 };
 
 }  // namespace

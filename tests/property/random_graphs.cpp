@@ -24,14 +24,14 @@ TEST_CASE("random programs run as in sequence") {
   in_every_setting(100, [](Runtime& rt, std::uint64_t seed) {
     const Program program = random_program(seed, {});
     const std::uint64_t executed_before = rt.statistics().executed;
-    expect_well(rt, program, problems_of_run);
+    expect_well(rt, program, kProblemsOfRun);
     expect_statistics_to_add_up(rt.statistics(), executed_before + program.tasks.size());
   });
 }
 
 TEST_CASE("random programs without children run as in sequence") {
   in_every_setting(60, [](Runtime& rt, std::uint64_t seed) {
-    expect_well(rt, random_program(seed, {.tasks = 200, .nested = false}), problems_of_run);
+    expect_well(rt, random_program(seed, {.tasks = 200, .nested = false}), kProblemsOfRun);
   });
 }
 
@@ -60,6 +60,6 @@ TEST_CASE("several random programs, submitted at once by threads of their own, r
 
 TEST_CASE("many random programs run as in sequence", "[.nightly]") {
   in_every_setting(2000, [](Runtime& rt, std::uint64_t seed) {
-    expect_well(rt, random_program(seed, {.tasks = 300}), problems_of_run);
+    expect_well(rt, random_program(seed, {.tasks = 300}), kProblemsOfRun);
   });
 }

@@ -12,6 +12,7 @@ inline Config with_workers(unsigned workers, std::string scheduler = "locality_w
   Config config;
   config.workers = workers;
   config.scheduler = std::move(scheduler);
+  config.hip = "off";  // tests count workers
   return config;
 }
 

@@ -209,6 +209,111 @@ TEST_CASE("what a memory fetches anew waits for copies of what it held before") 
   }
 }
 
+TEST_CASE("between memories that do not reach each other, data pass through the host's") {
+  MemoryRig rig({0, 4, 4, 4});
+  rig.joined = false;
+  auto& a = rig.datum(2, false);
+  rig.run(writes(a), kOne);
+  CHECK(rig.manager.transfer_time(reads(a), kTwo) == Seconds(4.0));  // up, and down again
+  const auto read = reads(a);
+  const auto ticket = rig.acquire(read, kTwo);
+  REQUIRE(rig.copies.size() == 1);
+  CHECK((rig.copies[0].from == kOne && rig.copies[0].to == kHost && rig.copies[0].urgent));
+  SECTION("one copy after the other") {
+    rig.arrive();
+    REQUIRE(rig.copies.size() == 1);
+    CHECK((rig.copies[0].from == kHost && rig.copies[0].to == kTwo));
+    rig.arrive();
+    CHECK(rig.is_ready(ticket));
+  }
+  SECTION("once up for all who wait") {
+    const auto also = rig.acquire(read, NodeId(3));
+    CHECK(rig.copies.size() == 1);
+    rig.arrive();
+    CHECK(rig.copies.size() == 2);
+    rig.arrive_all();
+    CHECK((rig.is_ready(ticket) && rig.is_ready(also)));
+  }
+  SECTION("unless it is overwritten meanwhile") {
+    const auto write = writes(a);
+    rig.acquire(write, NodeId(3));
+    rig.manager.release(write, NodeId(3));
+    rig.arrive_all();
+    CHECK(rig.is_ready(ticket));
+    CHECK(rig.manager.holds(a, kTwo));
+  }
+}
+
+TEST_CASE("what is restored while an older copy is on its way to the same place is there when that has ended") {
+  MemoryRig rig({0, 4, 4, 4});
+  auto& a = rig.datum(1, false);
+  rig.run(writes(a), kOne);
+  rig.manager.write_back(a);
+  REQUIRE(rig.copies.size() == 1);
+  const auto update = writes(a);
+  rig.acquire(update, kTwo);
+  rig.manager.release(update, kTwo);
+  REQUIRE(rig.manager.lose(kTwo) == std::vector{a.replicas});
+  CHECK_FALSE(rig.manager.restore(a.replicas));
+  CHECK(rig.manager.restores(rig.copies[0].transfer));
+  const auto read = reads(a);
+  const auto ticket = rig.acquire(read, NodeId(3));
+  const auto at_home = rig.acquire(read, kHost);
+  CHECK_FALSE((rig.is_ready(ticket) || rig.is_ready(at_home)));
+  SECTION("then others fetch it from there") {
+    rig.arrive();
+    CHECK(rig.is_ready(at_home));
+    CHECK(rig.manager.state(a.replicas, kHost) != ReplicaState::invalid);
+    rig.arrive_all();
+    CHECK(rig.is_ready(ticket));
+    CHECK_FALSE(rig.manager.holds(a, kOne));
+  }
+  SECTION("also if the older copy's source is lost meanwhile") {
+    CHECK(rig.manager.lose(kOne).empty());
+    CHECK(rig.manager.restores(rig.copies[0].transfer));
+    rig.arrive_all();
+    CHECK((rig.is_ready(ticket) && rig.is_ready(at_home)));
+  }
+}
+
+TEST_CASE("what is used last leaves a full memory first, what nobody will use before that") {
+  MemoryRig rig({0, 3});
+  auto &a = rig.datum(), &b = rig.datum(), &c = rig.datum(), &d = rig.datum();
+  REQUIRE(rig.manager.is_tight());
+  rig.run(reads(a), kOne);
+  rig.run(reads(b), kOne);
+  rig.run(reads(c), kOne);
+  std::vector<MemoryTask> future;
+  std::uint64_t id = 0;
+  const auto submit = [&](detail::DataHeader& datum) {
+    future.push_back(reads(datum));
+    future.back().header().id.store(++id);
+    future.back().header().successors.store(detail::generation_of(id));
+    rig.manager.will_use(future.back());
+  };
+  SECTION("the farthest next use") {
+    submit(a), submit(c), submit(b), submit(a), submit(c);
+    rig.run(reads(d), kOne);
+    CHECK_FALSE(rig.manager.holds(b, kOne));
+  }
+  SECTION("no use at all") {
+    submit(a), submit(b);
+    rig.run(reads(d), kOne);
+    CHECK_FALSE(rig.manager.holds(c, kOne));
+  }
+  SECTION("uses that are over do not count") {
+    submit(b), submit(a), submit(c);
+    future[0].header().successors.store(detail::generation_of(1) | detail::kClosed);
+    rig.run(reads(d), kOne);
+    CHECK_FALSE(rig.manager.holds(b, kOne));
+  }
+  SECTION("without any, the least recently used") {
+    rig.run(reads(d), kOne);
+    CHECK_FALSE(rig.manager.holds(a, kOne));
+  }
+  rig.manager.check();
+}
+
 TEST_CASE("a prefetch takes free room only, and none from those who wait") {
   MemoryRig rig({0, 2});
   auto &a = rig.datum(), &b = rig.datum(), &c = rig.datum();

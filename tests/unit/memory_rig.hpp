@@ -87,6 +87,7 @@ struct MemoryRig final : memory::MemoryClient {
     MITRA_CHECK(!ready[ticket], "ticket ", ticket, " is ready twice");
     ready[ticket] = true;
   }
+  bool reaches(NodeId from, NodeId to) override { return joined || from == host || to == host; }
   Seconds copy_time(NodeId from, NodeId to, Bytes size) override {
     return Seconds(static_cast<double>(size.value) * (from == host || to == host ? 1.0 : 2.0));
   }
@@ -104,6 +105,7 @@ struct MemoryRig final : memory::MemoryClient {
   }
 
   static constexpr NodeId host{0};
+  bool joined = true;  // devices reach each other
   const Machine machine;
   memory::MemoryManager manager;
   std::vector<std::unique_ptr<detail::DataHeader>> data;

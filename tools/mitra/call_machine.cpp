@@ -44,11 +44,13 @@ std::string describe(const Machine& machine) {
   text += "\nNUMA domain  L3 domain  workers (worker@processor, without @: not bound; worker xN: a team of N cores)\n";
   for (const auto& [place, workers] : caches)
     text += fmt::format("{:>11}  {:>9}  {}\n", place.first, place.second, fmt::join(workers, " "));
+  for (const std::string& remark : machine.remarks) text += "\n" + remark + "\n";
   return text;
 }
 
 Json to_json(const Machine& machine) {
-  Json workers = Json::array(), classes = Json::array(), nodes = Json::array(), distances = Json::array();
+  Json workers = Json::array(), classes = Json::array(), nodes = Json::array(), distances = Json::array(), remarks = Json::array();
+  for (const std::string& remark : machine.remarks) remarks.push(remark);
   for (const Worker& worker : machine.workers) {
     workers.push(Json::object({{"id", worker.id.value},
                                {"class", worker.worker_class.value},
@@ -75,7 +77,8 @@ Json to_json(const Machine& machine) {
                        {"workers", workers},
                        {"classes", classes},
                        {"memory_nodes", nodes},
-                       {"distances", distances}});
+                       {"distances", distances},
+                       {"remarks", remarks}});
 }
 
 /// What hwloc knows of this machine, as a machine file; how fast it is, nobody has measured yet.

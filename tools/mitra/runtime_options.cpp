@@ -13,6 +13,7 @@ std::vector<Option> RuntimeOptions::options() {
       {"--backend", &backend, "NAME", "What executes the tasks: native [MITRA_BACKEND]"},
       {"--workers", &workers, "N", "Threads in all; 0: one for each processor [MITRA_WORKERS]"},
       teams_option(),
+      {"--hip", &hip, "MODE", "GPUs: auto (those that are found), on, off [MITRA_HIP]"},
       {"--emu", &emu, "N[:...]", "Emulated devices, N[:mem=256MB,bw=8GB/s,speed=10,...] [MITRA_EMU]"},
       {"--memory", &memory, "LIMITS", "Limits of memories, NAME=BYTES,...: emu=64MB [MITRA_MEMORY]"},
       {"--seed", &seed, "N", "Source of every random choice, the workload's and the scheduler's [MITRA_SEED]"},
@@ -37,6 +38,7 @@ Config RuntimeOptions::config() const {
   if (backend) config.backend = *backend;
   if (workers) config.workers = checked_workers(*workers);
   if (teams) config.teams = *teams;
+  if (hip) config.hip = *hip;
   if (emu) config.emu = *emu;
   if (memory) config.memory = *memory;
   if (seed) config.seed = *seed;

@@ -6,6 +6,7 @@
 
 #include <mitra/emu_driver.hpp>
 #include <mitra/error.hpp>
+#include <mitra/hip_driver.hpp>
 
 #include "model/machine_units.hpp"
 
@@ -125,8 +126,20 @@ void limit_memories(std::string_view text, Machine& machine) {
 }  // namespace
 
 DeviceSet::DeviceSet(const Config& config, Machine& machine) {
-  if (!config.emu.empty() && config.emu != "0") drivers_.push_back(make_emu_driver(parse_emu(config.emu, machine)));
+  if (config.hip != "auto" && config.hip != "on" && config.hip != "off")
+    throw ConfigError(detail::message("MITRA_HIP=", config.hip, ": auto, on or off is expected"));
+  const bool emulated = !config.emu.empty() && config.emu != "0";
+  if (emulated && config.hip == "on")
+    throw ConfigError("MITRA_HIP=on beside MITRA_EMU: GPUs and emulated devices do not go together, time passes at another speed");
+  if (emulated)
+    drivers_.push_back(make_emu_driver(parse_emu(config.emu, machine)));
+  else if (config.hip != "off")
+    drivers_.push_back(make_hip_driver());
+  for (const auto& driver : drivers_)
+    if (config.hip == "on" && driver->devices().empty()) throw ConfigError(detail::message("MITRA_HIP=on: ", driver->remark()));
   for (const auto& make : config.devices) drivers_.push_back(make());
+  for (const auto& driver : drivers_)
+    if (!driver->remark().empty()) machine.remarks.emplace_back(driver->remark());
   std::size_t count = 0;
   for (const auto& driver : drivers_) count += driver->devices().size();
   if (count == 0) return;
@@ -153,13 +166,6 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
   if (machine.memory_nodes[0].capacity != host) host_limit_ = machine.memory_nodes[0].capacity;
   of_node_.assign(machine.memory_nodes.size(), -1);
   for (std::size_t i = 0; i < devices_.size(); ++i) of_node_[devices_[i].node.index()] = static_cast<int>(i);
-}
-
-std::string DeviceSet::remarks() const {
-  std::string text;
-  for (const auto& driver : drivers_)
-    if (!driver->remark().empty()) text += std::string(driver->remark()) + '\n';
-  return text;
 }
 
 }  // namespace mitra::engine

@@ -4,7 +4,6 @@
 
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include <mitra/config.hpp>
@@ -42,8 +41,6 @@ class DeviceSet {
   double core_slowdown() const { return core_slowdown_; }
   /// @returns What was asked for as the host's limit; 0: none, and the host's memory needs no books.
   Bytes host_limit() const { return host_limit_; }
-  /// @returns What drivers have to say that was not found, one line each.
-  std::string remarks() const;
 
  private:
   std::vector<std::unique_ptr<DeviceDriver>> drivers_;

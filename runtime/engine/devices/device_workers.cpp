@@ -83,6 +83,7 @@ void DeviceWorkers::wake(WorkerId worker) {
 
 void DeviceWorkers::run(Lane& lane) noexcept {
   thread_cache = {engine_.serial_, lane.self};
+  lane.self->device_thread = true;
   pthread_setname_np(pthread_self(), ("mitra-dev" + std::to_string(lane.number)).c_str());
   const Device& device = *lane.device;
   lane.lost_seen = !device.driver->attach(device.number).ok();
@@ -118,15 +119,15 @@ void DeviceWorkers::run(Lane& lane) noexcept {
 
 bool DeviceWorkers::start_copies(Lane& lane) {
   const std::deque<DeviceCopy> orders = memory_.take_orders(lane.number);
-  std::vector<std::uint64_t> refused;
+  std::vector<std::pair<std::uint64_t, std::string>> refused;
   for (const DeviceCopy& copy : orders) {
     const DeviceResult result = lane.device->driver->copy(lane.device->number, copy);
     lane.copies += result.ok();
     lane.lost_seen |= result.status == DeviceStatus::lost;
-    if (!result.ok()) refused.push_back(copy.token);
+    if (!result.ok()) refused.emplace_back(copy.token, result.text);
   }
   if (lane.lost_seen && !lane.lost) lose(lane);  // before anybody is told: it would be tried again
-  for (const std::uint64_t token : refused) memory_.copy_refused(token);
+  for (const auto& [token, why] : refused) memory_.copy_refused(token, why);
   return !orders.empty();
 }
 
@@ -319,11 +320,21 @@ void DeviceWorkers::launch_ready(Lane& lane) {
 
 // ------------------------------------------------------------------------------------------------ bodies
 
+/// Threads are known by their ids. One of the application that had this id before, and has ended, may have left the role of
+/// worker 0 in the state that the id stands for: whoever takes the role over would write there.
+void TaskEngine::become_device_thread(ThreadState& self) noexcept {
+  SubmissionGuard guard(submission_lock_);
+  if (role_holder_ == &self) role_holder_ = nullptr;
+  self.context.worker = WorkerId();
+  self.device_thread = true;
+}
+
 /// On the device's own thread, where the body enqueues its work, or on one of the driver's, where it does it.
 void TaskEngine::run_device_body(void* argument, void* stream) noexcept {
   Frame& frame = *static_cast<Frame*>(argument);
   TaskEngine& engine = *frame.engine;
   ThreadState& self = engine.thread_state();
+  if (!self.device_thread) engine.become_device_thread(self);
   const detail::ExecutionContext below = std::exchange(
       self.context, detail::ExecutionContext{&engine, frame.worker, frame.node, frame.task, stream, frame.addresses.data()});
   Frame* const frame_below = std::exchange(self.frame, &frame);

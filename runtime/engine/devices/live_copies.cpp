@@ -100,7 +100,14 @@ void LiveMemory::copied(const DeviceCompletion& completion) {
   const auto transfer = static_cast<std::uint32_t>(completion.token);
   const UnderWay done = under_way_[transfer];
   done.way->pending -= done.bytes;
-  if (!completion.result.ok()) return manager_.copy_failed(transfer);
+  if (manager_.restores(transfer)) {
+    put_home(done.datum);
+    return manager_.copy_arrived(transfer);
+  }
+  if (!completion.result.ok()) {
+    why_not_copied_ = completion.result.text;
+    return manager_.copy_failed(transfer);
+  }
   sums_.*done.sum += Bytes(done.bytes);
   if (completion.duration > done.way->latency && done.bytes >= 65536) {
     const double measured = static_cast<double>(done.bytes) / (completion.duration - done.way->latency).value;
@@ -110,11 +117,22 @@ void LiveMemory::copied(const DeviceCompletion& completion) {
   manager_.copy_arrived(transfer);
 }
 
-void LiveMemory::copy_refused(std::uint64_t token) {
+void LiveMemory::copy_refused(std::uint64_t token, std::string_view why) {
   const std::scoped_lock lock(mutex_);
+  why_not_copied_ = why;
   const auto transfer = static_cast<std::uint32_t>(token);
   under_way_[transfer].way->pending -= under_way_[transfer].bytes;
+  if (manager_.restores(transfer)) {
+    put_home(under_way_[transfer].datum);
+    return manager_.copy_arrived(transfer);
+  }
   manager_.copy_failed(transfer);
+}
+
+bool LiveMemory::reaches(NodeId from, NodeId to) {
+  const Device *source = devices_.of(from), *target = devices_.of(to);
+  if (source == nullptr || target == nullptr) return true;
+  return source->driver == target->driver && source->driver->joined(source->number, target->number);
 }
 
 Seconds LiveMemory::copy_time(NodeId from, NodeId to, Bytes size) {

@@ -166,6 +166,11 @@ void LiveMemory::home_changed(std::uint32_t number) {
 
 // ------------------------------------------------------------------------------------------------ tasks
 
+void LiveMemory::submitted(const detail::TaskHeader& task) {
+  const std::scoped_lock lock(mutex_);
+  if (manager_.is_tight()) manager_.will_use(task);
+}
+
 Frame& LiveMemory::new_frame() {
   if (free_frames_.empty()) {
     const auto number = static_cast<std::uint32_t>(frames_.size());
@@ -356,7 +361,7 @@ void LiveMemory::data_refused(std::uint32_t ticket, memory::Refusal why) {
     case no_memory:
       refuse(frame, detail::message("its data do not fit memory '", node.name, "', which has ", manager_.capacity(frame.node).value, " bytes"));
       break;
-    case transfers: refuse(frame, detail::message("its data could not be copied to memory '", node.name, "'")); break;
+    case transfers: refuse(frame, detail::message("its data could not be copied to memory '", node.name, "': ", why_not_copied_)); break;
     case lost_node: refuse(frame, detail::message("memory '", node.name, "' is lost")); break;
     case lost_data: refuse(frame, "what it reads was lost with a device: " + loss_); break;
   }

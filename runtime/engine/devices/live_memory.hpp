@@ -73,6 +73,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
 
   // --- data ---
   void add(graph::Datum& datum);
+  /// A task that has its id, in the order of submission.
+  void submitted(const detail::TaskHeader& task);
   void forget(graph::Datum& datum);
   void add_part(graph::Datum& part, graph::Datum& root);
   void enter_fresh(graph::Datum& whole, std::span<detail::DataHeader* const> parts, bool stays);
@@ -142,7 +144,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   // --- copies, for the device's thread ---
   std::deque<DeviceCopy> take_orders(std::size_t device);
   void copied(const DeviceCompletion& completion);
-  void copy_refused(std::uint64_t token);
+  void copy_refused(std::uint64_t token, std::string_view why);
 
   // --- what tasks cost ---
   void began(WorkerId worker, detail::TaskHeader& task, Seconds now);
@@ -193,6 +195,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void hasten(std::uint32_t transfer) override;
   void data_ready(std::uint32_t ticket) override;
   void data_refused(std::uint32_t ticket, memory::Refusal why) override;
+  void put_home(std::uint32_t number);
+  bool reaches(NodeId from, NodeId to) override;
   Seconds copy_time(NodeId from, NodeId to, Bytes size) override;
   Seconds wait_time(NodeId from, NodeId to) override;
   std::size_t choose_victim(NodeId node, std::span<const AccessRef> candidates) override;
@@ -256,6 +260,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   std::uint64_t lost_devices_ = 0;
   unsigned published_at_home_ = 0;  // frames of host tasks whose bodies go on, with addresses that they know
   std::string loss_;  // what was lost for good, and why
+  std::string why_not_copied_;  // what the driver said of the last copy that failed
 };
 
 }  // namespace mitra::engine

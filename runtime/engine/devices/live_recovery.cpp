@@ -148,16 +148,21 @@ void LiveMemory::end_loss(const std::vector<std::uint32_t>& lost) {
       manager_.give_up(number);
       continue;
     }
-    if (const void* content = lineage_.recovered(number)) {
-      auto& datum = static_cast<Datum&>(*manager_.header(number));
-      lineage_.before_home_changes(number, true);
-      const detail::Shape& s = datum.shape;
-      copy_columns(static_cast<const std::byte*>(content), s.rows * s.element_size, static_cast<std::byte*>(memory::home_address(datum, host_)),
-                   s.ld * s.element_size, s.rows * s.element_size, s.cols);
-    }
-    manager_.restore(number);
-    lineage_.arrived_home(number);
+    // A copy from another device, of what the datum was before, may still be on its way there: copied() goes on.
+    if (manager_.restore(number)) put_home(number);
   }
+}
+
+/// What was recovered of a lost datum.
+void LiveMemory::put_home(std::uint32_t number) {
+  if (const void* content = lineage_.recovered(number)) {
+    auto& datum = static_cast<Datum&>(*manager_.header(number));
+    lineage_.before_home_changes(number, true);
+    const detail::Shape& s = datum.shape;
+    copy_columns(static_cast<const std::byte*>(content), s.rows * s.element_size, static_cast<std::byte*>(memory::home_address(datum, host_)),
+                 s.ld * s.element_size, s.rows * s.element_size, s.cols);
+  }
+  lineage_.arrived_home(number);
 }
 
 std::vector<detail::TaskHeader*> LiveMemory::take_dead() {

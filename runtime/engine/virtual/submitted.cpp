@@ -71,6 +71,7 @@ void VirtualTime::prepare(TaskHeader& task) {
 
 void VirtualTime::submitted(TaskHeader& task, double path_end, std::uint32_t path, const detail::SubmitExtras* extras) {
   if (rehearsal_ != nullptr) rehearsal_->submitted(task, extras);
+  if (many_nodes_ && memory_.is_tight() && !(task.traits & detail::kRecorded)) memory_.will_use(task);
   VirtualTask& mine = of(task);
   if (task.traits & (detail::kInternal | detail::kSignal | detail::kReplay)) {
     mine = {path_end, path, TaskCosts::kNothing};
