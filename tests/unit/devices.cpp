@@ -328,6 +328,7 @@ TEST_CASE("settings of emulated devices that cannot be are refused by name") {
   CHECK_THAT(message("2:color=red"), Catch::Contains("known: mem, bw"));
   CHECK_THAT(message("0:mem=1 MB"), Catch::Contains("1 to 64"));
   CHECK_THAT(message("1:lose=3"), Catch::Contains("DEVICE@CALL"));
+  CHECK_THAT(message("2:lose=2@1"), Catch::Contains("a fault of device 2, of 2 devices"));
 }
 
 TEST_CASE("memories can be limited by name and by class") {
