@@ -17,8 +17,8 @@ int main() {
   using Tile = mitra::Tile<double>;
   using ConstTile = mitra::Tile<const double>;
 
-  // The order of .cpu and .cost is free. An implementation for GPUs, .hip, can stand beside them; the native engine
-  // runs .cpu alone.
+  // The order of .cpu and .cost is free. An implementation for GPUs, .hip, can stand beside them
+  // (porting/step3_devices.cpp).
   const auto gemm = mitra::codelet("gemm")
                         .cpu([](ConstTile a, ConstTile b, Tile c) {
                           for (std::size_t j = 0; j < c.cols(); ++j)

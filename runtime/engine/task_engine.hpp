@@ -231,8 +231,9 @@ class TaskEngine final : public Engine {
   /// The task under way has waited for its children, which may have taken its data elsewhere.
   void take_data_back(ThreadState& self);
   /// Brings lent data home, for the application to look at.
-  void bring_home(ThreadState& self);
-  void fetch_home(ThreadState& self, Datum& datum, AccessMode mode = AccessMode::readwrite);
+  std::string bring_home(ThreadState& self);
+  /// @returns Why it is not there; empty: it is.
+  std::string fetch_home(ThreadState& self, Datum& datum, AccessMode mode = AccessMode::readwrite);
   /// Content that lies on devices alone is copied to the host's memory: what tasks referred to may go now, and they are not
   /// run again.
   void make_safe(ThreadState& self);

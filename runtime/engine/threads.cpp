@@ -336,7 +336,7 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
   }
   if (may_wait && !in_use(*datum) && away_from_home(*datum))
     graph::for_each_in_tree(*datum, [&](Datum& d) {
-      if (memory_->away_from_home(d)) fetch_home(self, d);
+      if (memory_->away_from_home(d)) static_cast<void>(fetch_home(self, d));  // a handle's end has nobody to tell
     });
   if (in_use(*datum) || away_from_home(*datum)) {
     std::scoped_lock lock(keep_mutex_);

@@ -145,21 +145,23 @@ void TaskEngine::wait_all() {
                                       " guards on acquired data: tasks that need them could never finish; release the guards first"));
   close_reductions(self, nullptr);
   help_until(self, kUntilDry, [&] { return drained(); });
+  std::string missing;
   if (memory_ != nullptr) {
-    bring_home(self);
+    missing = bring_home(self);
     make_safe(self);
   }
   free_retired_data();
   if (virtual_time_ != nullptr) virtual_time_->end_phase();
   if (outcomes_.any())
     if (std::exception_ptr error = outcomes_.clear()) std::rethrow_exception(error);
+  if (!missing.empty()) throw Error("wait(): " + missing);
 }
 
 void TaskEngine::help_out() {
   close_reductions(thread_state(), nullptr);
   help_surely_until(thread_state(), kUntilDry, [&] { return drained(); });
   if (memory_ == nullptr) return;
-  bring_home(thread_state());
+  static_cast<void>(bring_home(thread_state()));  // a destructor has nobody to tell
   make_safe(thread_state());
 }
 

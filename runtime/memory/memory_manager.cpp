@@ -191,8 +191,10 @@ bool MemoryManager::acquire(std::span<const Use> uses, NodeId node, std::uint32_
 
 void MemoryManager::tell(std::uint32_t ticket) {
   if (!tickets_[ticket].refused) return client_.data_ready(ticket);
-  release_unused(std::vector<Use>(tickets_[ticket].uses), tickets_[ticket].node);
-  client_.data_refused(ticket, Refusal::transfers);
+  const std::vector<Use> uses(tickets_[ticket].uses);
+  release_unused(uses, tickets_[ticket].node);
+  const bool lost = std::ranges::any_of(uses, [&](const Use& use) { return memory::fetches(use.mode) && data_[use.datum].lost; });
+  client_.data_refused(ticket, lost ? Refusal::lost_data : Refusal::transfers);
 }
 
 bool MemoryManager::withdraw(std::uint32_t ticket) {
@@ -384,18 +386,19 @@ std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
   return lost;
 }
 
-bool MemoryManager::restore(std::uint32_t datum) {
+MemoryManager::Restored MemoryManager::restore(std::uint32_t datum) {
   const NodeId home(0);
   Replica& r = replica(datum, home);
   if (r.transfer != kNone) {
     transfers_[r.transfer].doomed = false;
     transfers_[r.transfer].restores = true;
-    return false;
+    return Restored::with_copy;
   }
+  if (r.pins != 0) return Restored::overwritten;  // who would read it waits for a transfer
   if (!r.allocated) allocate(datum, home);
   set_state(datum, home, ReplicaState::modified);
-  if (r.pins == 0) list(datum, home);
-  return true;
+  list(datum, home);
+  return Restored::here;
 }
 
 // ------------------------------------------------------------------------------------------------ questions

@@ -172,9 +172,13 @@ class MemoryManager {
   /// The node's memory is gone. @returns The data whose content lay nowhere else: each is to be restored, or given up, before
   /// anything else is asked for. Copies under way from and to the node end as ever.
   std::vector<std::uint32_t> lose(NodeId node);
-  /// The content of a lost datum is in node 0's memory again. @returns False if a copy of what it was before is still on its way
-  /// there: then the content has to be put there when that has ended, before copy_arrived() tells of it.
-  bool restore(std::uint32_t datum);
+  enum class Restored : std::uint8_t {
+    here,         ///< Put it into node 0's memory now.
+    with_copy,    ///< A copy of what it was before is still on its way there: when that has ended, before copy_arrived() tells of it.
+    overwritten,  ///< Not at all: a task is writing it there.
+  };
+  /// The content of a lost datum is known again. @returns When it is to be put into node 0's memory.
+  Restored restore(std::uint32_t datum);
   /// @returns Whether restored content is to be put where this transfer ends, whatever it brings.
   bool restores(std::uint32_t transfer) const { return transfers_[transfer].restores && !transfers_[transfer].doomed; }
   void give_up(std::uint32_t datum) { data_[datum].lost = true; }

@@ -291,6 +291,27 @@ TEST_CASE("a launch that fails is a failed task with the driver's words") {
   rt.wait();  // and the device works on
 }
 
+TEST_CASE("wait() says what could not be brought to the application's memory") {
+  // Calls: allocate, copy, launch; the fourth brings the result home.
+  const auto run = [](const char* emu, bool recovery) {
+    Config config = only_on_devices(emu);
+    config.recovery = recovery;
+    Runtime rt(config);
+    std::vector<double> x(10, 1.0);
+    auto X = rt.data(x, "x");
+    rt.submit(codelet("twice").cpu([](View<double> v) {
+      for (double& value : v) value *= 2.0;
+    }), X.readwrite());
+    rt.wait();
+    CHECK(x[0] == 2.0);
+  };
+  run("1", false);
+  run("1:lose=0@4", true);
+  CHECK_THROWS_WITH(run("1:lose=0@4", false), test::contains("wait(): ") && test::contains("'x'") && test::contains("lost"));
+  CHECK_THROWS_WITH(run("1:fail=0@4,fail=0@5,fail=0@6", true), test::contains("wait(): ") && test::contains("could not be copied"));
+  run("1:fail=0@4,fail=0@5", true);  // the third attempt succeeds
+}
+
 TEST_CASE("settings of emulated devices that cannot be are refused by name") {
   const auto message = [](const std::string& emu) -> std::string {
     Config config;
@@ -307,6 +328,7 @@ TEST_CASE("settings of emulated devices that cannot be are refused by name") {
   CHECK_THAT(message("2:color=red"), Catch::Contains("known: mem, bw"));
   CHECK_THAT(message("0:mem=1 MB"), Catch::Contains("1 to 64"));
   CHECK_THAT(message("1:lose=3"), Catch::Contains("DEVICE@CALL"));
+  CHECK_THAT(message("2:lose=2@1"), Catch::Contains("a fault of device 2, of 2 devices"));
 }
 
 TEST_CASE("memories can be limited by name and by class") {

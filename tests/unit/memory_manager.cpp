@@ -254,7 +254,7 @@ TEST_CASE("what is restored while an older copy is on its way to the same place 
   rig.acquire(update, kTwo);
   rig.manager.release(update, kTwo);
   REQUIRE(rig.manager.lose(kTwo) == std::vector{a.replicas});
-  CHECK_FALSE(rig.manager.restore(a.replicas));
+  CHECK(rig.manager.restore(a.replicas) == memory::MemoryManager::Restored::with_copy);
   CHECK(rig.manager.restores(rig.copies[0].transfer));
   const auto read = reads(a);
   const auto ticket = rig.acquire(read, NodeId(3));
@@ -274,6 +274,33 @@ TEST_CASE("what is restored while an older copy is on its way to the same place 
     rig.arrive_all();
     CHECK((rig.is_ready(ticket) && rig.is_ready(at_home)));
   }
+}
+
+TEST_CASE("what a task is overwriting is not restored under its hands") {
+  MemoryRig rig({0, 4});
+  auto& a = rig.datum(1, false);
+  rig.run(writes(a), kOne);
+  const auto write = writes(a);
+  REQUIRE(rig.is_ready(rig.acquire(write, kHost)));
+  REQUIRE(rig.manager.lose(kOne) == std::vector{a.replicas});
+  CHECK(rig.manager.restore(a.replicas) == memory::MemoryManager::Restored::overwritten);
+  rig.manager.release(write, kHost);
+  rig.manager.check();
+  CHECK(rig.manager.holds(a, kHost));
+}
+
+TEST_CASE("who waits for a copy of what is lost for good is refused") {
+  MemoryRig rig({0, 4});
+  auto& a = rig.datum(1, false);
+  rig.run(writes(a), kOne);
+  const auto read = reads(a);
+  const auto ticket = rig.acquire(read, kHost);
+  REQUIRE(rig.copies.size() == 1);
+  REQUIRE(rig.manager.lose(kOne) == std::vector{a.replicas});
+  rig.manager.give_up(a.replicas);
+  rig.arrive_all();
+  CHECK_FALSE(rig.is_ready(ticket));
+  CHECK(rig.refused == std::vector{ticket});
 }
 
 TEST_CASE("what is used last leaves a full memory first, what nobody will use before that") {

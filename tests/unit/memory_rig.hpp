@@ -88,6 +88,7 @@ struct MemoryRig final : memory::MemoryClient {
     ready[ticket] = true;
   }
   bool reaches(NodeId from, NodeId to) override { return joined || from == host || to == host; }
+  void data_refused(std::uint32_t ticket, memory::Refusal) override { refused.push_back(ticket); }
   Seconds copy_time(NodeId from, NodeId to, Bytes size) override {
     return Seconds(static_cast<double>(size.value) * (from == host || to == host ? 1.0 : 2.0));
   }
@@ -112,6 +113,7 @@ struct MemoryRig final : memory::MemoryClient {
   std::vector<Copy> copies;  // under way, the oldest first
   std::size_t started = 0;
   std::vector<bool> ready;   // by ticket
+  std::vector<std::uint32_t> refused;  // tickets
   std::vector<const void*> offered;  // victims, the last time
   const void* wanted_victim = nullptr;
 };

@@ -82,22 +82,30 @@ void TaskEngine::take_data_back(ThreadState& self) {
 }
 
 /// @pre No task uses the datum. Whatever became of those that did: what they have left comes home.
-void TaskEngine::fetch_home(ThreadState& self, Datum& datum, AccessMode mode) {
+std::string TaskEngine::fetch_home(ThreadState& self, Datum& datum, AccessMode mode) {
   TaskRecord* task = new_record(self, 1, 0);
   task->access_words()[0] = detail::AccessWord(&datum, mode);
   Frame& frame = memory_->enter_and_wait(*task);
   wait_for_data(self, frame);
   // Its devices' copies go: from now on the application may write it, without a word.
-  memory_->leave(frame, frame.state.load(std::memory_order_relaxed) == Frame::State::ready);
+  const bool there = frame.state.load(std::memory_order_relaxed) == Frame::State::ready;
+  std::string why = there ? std::string() : detail::message(datum.label(), " is not in the application's memory: ", frame.refusal);
+  memory_->leave(frame, there);
   free_record(self, task);
+  return why;
 }
 
-void TaskEngine::bring_home(ThreadState& self) {
-  for (Datum* datum : memory_->take_away_from_home()) fetch_home(self, *datum);
+std::string TaskEngine::bring_home(ThreadState& self) {
+  std::string first;
+  for (Datum* datum : memory_->take_away_from_home()) {
+    std::string why = fetch_home(self, *datum);
+    if (first.empty()) first = std::move(why);
+  }
+  return first;
 }
 
 void TaskEngine::make_safe(ThreadState& self) {
-  for (Datum* datum : memory_->take_unsafe()) fetch_home(self, *datum, AccessMode::read);
+  for (Datum* datum : memory_->take_unsafe()) static_cast<void>(fetch_home(self, *datum, AccessMode::read));  // it stays unsafe
   destroy_dead(self);
 }
 

@@ -91,6 +91,9 @@ EmuOptions parse_emu(std::string_view text, const Machine& machine) {
     }
   });
   if (!peer) options.peer_bandwidth = options.bandwidth;
+  for (const EmuOptions::Fault& f : options.faults)
+    if (f.device >= options.devices)
+      throw ConfigError(detail::message("MITRA_EMU: a fault of device ", f.device, ", of ", options.devices, " devices, counted from 0"));
   return options;
 }
 
@@ -142,7 +145,10 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
     if (!driver->remark().empty()) machine.remarks.emplace_back(driver->remark());
   std::size_t count = 0;
   for (const auto& driver : drivers_) count += driver->devices().size();
-  if (count == 0) return;
+  if (count == 0) {
+    limit_memories(config.memory, machine);  // a memory that there is not is an error all the same
+    return;
+  }
   if (count > kLargest) throw ConfigError(detail::message(count, " devices; at most ", kLargest, " can be used"));
   const Bytes host = machine.memory_nodes[0].capacity;
   for (const auto& driver : drivers_) {

@@ -148,8 +148,7 @@ void LiveMemory::end_loss(const std::vector<std::uint32_t>& lost) {
       manager_.give_up(number);
       continue;
     }
-    // A copy from another device, of what the datum was before, may still be on its way there: copied() goes on.
-    if (manager_.restore(number)) put_home(number);
+    if (manager_.restore(number) == memory::MemoryManager::Restored::here) put_home(number);
   }
 }
 

@@ -101,8 +101,10 @@ void run_with_faults(std::uint64_t seeds) {
       hardware.faults.push_back(fault);
     }
     Machine machine(policies[random.below(policies.size())]->name, hardware, random.chance(0.3) ? 300 : 1 << 20, 2, 3);
-    INFO(machine.config.scheduler << " on " << hardware.devices << " devices, of which fail: " << hardware.faults[0].function << " at call "
-                                  << hardware.faults[0].call);
+    std::string faults;
+    for (const HipFault& fault : hardware.faults)
+      faults += detail::message(faults.empty() ? "" : ", ", fault.function, " at call ", fault.call, " of device ", fault.device);
+    INFO(machine.config.scheduler << " on " << hardware.devices << " devices, of which fail: " << faults);
     Runtime rt(machine.config);
     expect_well(rt, flat_program(seed), machine.wrong_values_of_run());
     lost += rt.statistics().lost_devices;
