@@ -85,7 +85,8 @@ class MemoryClient {
   virtual Seconds copy_time(NodeId from, NodeId to, Bytes size) = 0;
   /// How long copies that are under way keep a further one on this way waiting.
   virtual Seconds wait_time(NodeId from, NodeId to) { return static_cast<void>(from), static_cast<void>(to), Seconds(0.0); }
-  /// A choice among unused replicas on a node, the longest unused first. @returns A place in `candidates`.
+  /// A choice among unused replicas on a node, the longest unused first. @returns A place in `candidates`, or their
+  /// number: the manager is to choose.
   virtual std::size_t choose_victim(NodeId node, std::span<const AccessRef> candidates) = 0;
 };
 

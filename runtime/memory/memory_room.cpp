@@ -198,8 +198,8 @@ bool MemoryManager::evict_one(NodeId node) {
       candidates.emplace_back(detail::AccessWord(data_[d].header, AccessMode::read));
     }
     const std::size_t chosen = client_.choose_victim(node, candidates);
-    MITRA_CHECK(chosen < candidates.size(), "the policy chose victim ", chosen, " of ", candidates.size());
-    victim = numbers[chosen];
+    MITRA_CHECK(chosen <= candidates.size(), "the policy chose victim ", chosen, " of ", candidates.size());
+    victim = chosen < candidates.size() ? numbers[chosen] : used_last(node);
   }
   if (evict(victim, node)) return true;
   // Nowhere is room for that one: for a smaller one, or for one of which there is a copy?

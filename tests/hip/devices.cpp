@@ -88,6 +88,9 @@ TEST_CASE("hip: no device is a normal state") {
 
 TEST_CASE("hip: no library is a normal state") {
   HipOptions options;
+  options.gate = "/nowhere/kfd";
+  CHECK_THAT(std::string(make_hip_driver(options)->remark()), contains("there is no /nowhere/kfd"));
+  options.gate.clear();
   options.library = "/nowhere/libamdhip64.so";
   const auto driver = make_hip_driver(options);
   CHECK(driver->devices().empty());

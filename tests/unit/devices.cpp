@@ -312,6 +312,17 @@ TEST_CASE("wait() says what could not be brought to the application's memory") {
   run("1:fail=0@4,fail=0@5", true);  // the third attempt succeeds
 }
 
+TEST_CASE("what wait() could not bring home, the next one brings") {
+  Config config = only_on_devices("1:fail=0@4,fail=0@5,fail=0@6");
+  Runtime rt(config);
+  std::vector<double> x(10, 1.0);
+  auto X = rt.data(x, "x");
+  rt.submit(kAdd, X.readwrite(), 1.0);
+  CHECK_THROWS_WITH(rt.wait(), test::contains("could not be copied"));
+  rt.wait();
+  CHECK(x[0] == 2.0);
+}
+
 TEST_CASE("settings of emulated devices that cannot be are refused by name") {
   const auto message = [](const std::string& emu) -> std::string {
     Config config;

@@ -99,6 +99,7 @@ std::string TaskEngine::bring_home(ThreadState& self) {
   std::string first;
   for (Datum* datum : memory_->take_away_from_home()) {
     std::string why = fetch_home(self, *datum);
+    if (!why.empty()) memory_->still_away(*datum);  // the next wait tries again
     if (first.empty()) first = std::move(why);
   }
   return first;

@@ -108,6 +108,7 @@ ClassId class_named(Machine& machine, const DeviceDescription& device, NodeId no
 void limit_memories(std::string_view text, Machine& machine) {
   for_each_setting(text, [&](std::string_view key, std::string_view value) {
     const Bytes limit(static_cast<std::uint64_t>(quantity("MITRA_MEMORY", key, value, Dimension::bytes)));
+    if (limit == Bytes(0)) throw ConfigError(detail::message("MITRA_MEMORY: ", key, "=", value, ": a limit is more than 0 bytes"));
     bool found = false;
     for (std::size_t n = 0; n < machine.memory_nodes.size(); ++n) {
       MemoryNode& node = machine.memory_nodes[n];

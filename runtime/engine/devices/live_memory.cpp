@@ -145,6 +145,12 @@ std::vector<Datum*> LiveMemory::take_away_from_home() {
   return data;
 }
 
+void LiveMemory::still_away(const Datum& datum) {
+  const std::scoped_lock lock(mutex_);
+  if (datum.replicas == 0 || std::exchange(extras_[datum.replicas].away, true)) return;
+  away_.push_back(datum.replicas);
+}
+
 bool LiveMemory::away_from_home(Datum& datum) {
   const std::scoped_lock lock(mutex_);
   if (datum.replicas == 0) return false;

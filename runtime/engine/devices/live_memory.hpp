@@ -123,6 +123,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   /// The host's content of a fold's contributions is put where the fold looks for them. @pre Its frame is ready
   void gather_contributions(Frame& frame);
   /// Data that the application has lent, and that lie elsewhere. Takes them out of the list.
+  void still_away(const graph::Datum& datum);
   std::vector<graph::Datum*> take_away_from_home();
   /// @returns Whether the application's memory does not have the content, or copies from and to the host's are under way.
   bool away_from_home(graph::Datum& datum);
