@@ -328,6 +328,19 @@ TEST_CASE("what is used last leaves a full memory first, what nobody will use be
     rig.run(reads(d), kOne);
     CHECK_FALSE(rig.manager.holds(c, kOne));
   }
+  SECTION("tasks that may run come before others, in the order in which they became ready") {
+    submit(a), submit(b), submit(c), submit(a);
+    rig.manager.may_run(future[2]);
+    rig.manager.may_run(future[1]);
+    rig.run(reads(d), kOne);
+    CHECK_FALSE(rig.manager.holds(a, kOne));
+  }
+  SECTION("and among themselves by that order") {
+    submit(a), submit(b), submit(c);
+    for (const std::size_t next : {2U, 0U, 1U}) rig.manager.may_run(future[next]);
+    rig.run(reads(d), kOne);
+    CHECK_FALSE(rig.manager.holds(b, kOne));
+  }
   SECTION("uses that are over do not count") {
     submit(b), submit(a), submit(c);
     future[0].header().successors.store(detail::generation_of(1) | detail::kClosed);
