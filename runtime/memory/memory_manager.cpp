@@ -192,8 +192,8 @@ bool MemoryManager::acquire(std::span<const Use> uses, NodeId node, std::uint32_
 void MemoryManager::tell(std::uint32_t ticket) {
   if (!tickets_[ticket].refused) return client_.data_ready(ticket);
   const std::vector<Use> uses(tickets_[ticket].uses);
+  const bool lost = std::ranges::any_of(uses, [&](const Use& use) { return data_[use.datum].lost && wants(ticket, use.datum); });
   release_unused(uses, tickets_[ticket].node);
-  const bool lost = std::ranges::any_of(uses, [&](const Use& use) { return memory::fetches(use.mode) && data_[use.datum].lost; });
   client_.data_refused(ticket, lost ? Refusal::lost_data : Refusal::transfers);
 }
 
@@ -230,6 +230,11 @@ void MemoryManager::admit_waiting(NodeId node) {
     admit(ticket);
     if (tickets_[ticket].missing == 0) client_.data_ready(ticket);
   }
+}
+
+/// The datum's content, not only its room.
+bool MemoryManager::wants(std::uint32_t ticket, std::uint32_t datum) const {
+  return std::ranges::any_of(tickets_[ticket].uses, [&](const Use& use) { return use.datum == datum && fetches(use.mode); });
 }
 
 void MemoryManager::wait_for(std::uint32_t ticket, std::uint32_t transfer) {
@@ -328,6 +333,8 @@ void MemoryManager::publish(std::span<const Use> uses, NodeId node) {
 bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::uint32_t number) {
   if (tickets_.size() <= number) tickets_.resize(number + 1);
   tickets_[number].uses.assign(uses.begin(), uses.end());
+  for (Use& use : tickets_[number].uses)  // also what it only writes: its children may have
+    if (use.mode == AccessMode::write) use.mode = AccessMode::readwrite;
   tickets_[number].node = node;
   tickets_[number].missing = 0;
   tickets_[number].refused = false;

@@ -308,6 +308,7 @@ class MemoryManager {
   void retry_stuck();
   void admit(std::uint32_t ticket);
   void admit_waiting(NodeId node);
+  bool wants(std::uint32_t ticket, std::uint32_t datum) const;
   void wait_for(std::uint32_t ticket, std::uint32_t transfer);
   void hold_up(std::uint32_t transfer);
   void end_of_way(const Transfer& transfer);

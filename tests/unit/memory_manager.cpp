@@ -303,6 +303,24 @@ TEST_CASE("who waits for a copy of what is lost for good is refused") {
   CHECK(rig.refused == std::vector{ticket});
 }
 
+TEST_CASE("who replaces what is lost for good is not refused") {
+  MemoryRig rig({0, 4});
+  auto& a = rig.datum(1, false);
+  rig.run(writes(a), kOne);
+  rig.manager.write_back(a);
+  REQUIRE(rig.copies.size() == 1);
+  const auto write = writes(a);
+  const auto ticket = rig.acquire(write, kHost);  // it waits for the copy, which would land on top of what it writes
+  REQUIRE_FALSE(rig.is_ready(ticket));
+  REQUIRE(rig.manager.lose(kOne) == std::vector{a.replicas});
+  rig.manager.give_up(a.replicas);
+  rig.arrive_all();
+  CHECK(rig.refused.empty());
+  REQUIRE(rig.is_ready(ticket));
+  rig.manager.release(write, kHost);
+  CHECK(rig.manager.holds(a, kHost));
+}
+
 TEST_CASE("what is used last leaves a full memory first, what nobody will use before that") {
   MemoryRig rig({0, 3});
   auto &a = rig.datum(), &b = rig.datum(), &c = rig.datum(), &d = rig.datum();
