@@ -13,9 +13,6 @@ namespace {
 class Dmdar final : public ExpectedEnd {
  public:
   explicit Dmdar(const PolicyArguments& arguments) : ExpectedEnd(options(arguments)) {}
-  // What is there decides what runs next, not the order of submission: what has been used last is what is used soon.
-  bool chooses_victims() const override { return true; }
-  std::size_t victim(NodeId /*node*/, std::span<const AccessRef> /*candidates*/, SchedulerView& /*view*/) override { return 0; }
 
  private:
   static ExpectedEndOptions options(const PolicyArguments& arguments) {

@@ -110,7 +110,7 @@ class Mitra final : public SchedulingPolicy {
   }
 
   std::size_t victim(NodeId node, std::span<const AccessRef> candidates, SchedulerView& view) override {
-    return current_->chooses_victims() ? current_->victim(node, candidates, view) : 0;
+    return current_->chooses_victims() ? current_->victim(node, candidates, view) : candidates.size();
   }
 
   void finished(TaskRef task, const Measured& measured, SchedulerView& view) override {

@@ -77,14 +77,17 @@ configure() {
   printf '%s\n' "$wanted" >"$stamp"
 }
 
-# build PRESET [TARGET...]
+# build PRESET [TARGET...]: with a line a step on a terminal, with warnings and errors alone elsewhere.
 build() {
   preset=$1
   shift
   say "Building build/$preset (jobs: $(parallel_jobs))"
+  quiet=--quiet
+  [ ! -t 1 ] || quiet=
+  # shellcheck disable=SC2086
   if [ $# -gt 0 ]; then
-    cmake --build "build/$preset" --parallel "$(parallel_jobs)" --target "$@" </dev/null
+    cmake --build "build/$preset" --parallel "$(parallel_jobs)" --target "$@" -- $quiet </dev/null
   else
-    cmake --build "build/$preset" --parallel "$(parallel_jobs)" </dev/null
+    cmake --build "build/$preset" --parallel "$(parallel_jobs)" -- $quiet </dev/null
   fi || fail "the build of the preset $preset failed"
 }

@@ -34,6 +34,15 @@ run_tests() {
   [ "$status" -eq 0 ] || broken="$broken $1"
 }
 
+# failures PRESET: what the failed tests of the preset printed, once more, and their list; where only the end of a long
+# output is kept, this is in it.
+failures() {
+  awk '/^ *[0-9]+\/[0-9]+ Test +#/ { lines = /\*\*\*/ ? 150 : 0 }
+    /^ +Start / { next }
+    /^The following tests FAILED/ { lines = 1000 }
+    lines > 0 { print; --lines }' "build/$1/ctest.log"
+}
+
 configure release -DMITRA_WERROR=ON -DMITRA_BUILD_TESTS=ON -DMITRA_BUILD_EXAMPLES=ON -DMITRA_BUILD_BENCH=ON \
   -DMITRA_BUILD_PEERS=ON
 build release
@@ -52,7 +61,10 @@ if [ "$mode" = all ]; then
 fi
 
 echo
-[ -z "$broken" ] || say "Failed:$broken"
+for preset in $broken; do
+  say "Failed in build/$preset"
+  failures "$preset"
+done
 passed=100
 [ "$failed" -eq 0 ] || passed=$(((total - failed) * 100 / total))
 echo "$passed% tests passed, $failed tests failed out of $total"

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include <mitra/error.hpp>
+#include <mitra/detail/hip_kernel_instances.hpp>
 #include <mitra/hip_kernels.hpp>
 
 #include "kernel_names.hpp"
@@ -176,16 +177,6 @@ void stencil5(HipStream stream, SameAs<T> center, SameAs<T> side, Tile<const Sam
                                               out.cols(), center, side, in.data(), in.ld(), out.data(), out.ld());
 }
 
-#define MITRA_INSTANTIATE(T)                                                             \
-  template void axpy<T>(HipStream, T, View<const T>, View<T>);                           \
-  template void gemm<T>(HipStream, Op, Op, T, Tile<const T>, Tile<const T>, T, Tile<T>); \
-  template void syrk<T>(HipStream, T, Tile<const T>, T, Tile<T>);                        \
-  template void trsm<T>(HipStream, Tile<const T>, Tile<T>);                              \
-  template void potrf<T>(HipStream, Tile<T>);                                            \
-  template void stencil3<T>(HipStream, T, T, View<const T>, View<T>);                    \
-  template void stencil5<T>(HipStream, T, T, Tile<const T>, Tile<T>);
-MITRA_INSTANTIATE(double)
-MITRA_INSTANTIATE(float)
-#undef MITRA_INSTANTIATE
+MITRA_HIP_KERNEL_INSTANCES
 
 }  // namespace mitra::hip

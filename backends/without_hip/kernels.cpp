@@ -1,6 +1,7 @@
 // In place of the kernels where Mitra is built without HIP: programs that name them link, and no device calls them.
 // Flow: codelet -> [kernels]. Thread-safety: immutable.
 #include <mitra/error.hpp>
+#include <mitra/detail/hip_kernel_instances.hpp>
 #include <mitra/hip_kernels.hpp>
 
 namespace mitra::hip {
@@ -43,16 +44,6 @@ void stencil5(HipStream, SameAs<T>, SameAs<T>, Tile<const SameAs<T>>, Tile<T>) {
   absent("stencil5");
 }
 
-#define MITRA_INSTANTIATE(T)                                                             \
-  template void axpy<T>(HipStream, T, View<const T>, View<T>);                           \
-  template void gemm<T>(HipStream, Op, Op, T, Tile<const T>, Tile<const T>, T, Tile<T>); \
-  template void syrk<T>(HipStream, T, Tile<const T>, T, Tile<T>);                        \
-  template void trsm<T>(HipStream, Tile<const T>, Tile<T>);                              \
-  template void potrf<T>(HipStream, Tile<T>);                                            \
-  template void stencil3<T>(HipStream, T, T, View<const T>, View<T>);                    \
-  template void stencil5<T>(HipStream, T, T, Tile<const T>, Tile<T>);
-MITRA_INSTANTIATE(double)
-MITRA_INSTANTIATE(float)
-#undef MITRA_INSTANTIATE
+MITRA_HIP_KERNEL_INSTANCES
 
 }  // namespace mitra::hip

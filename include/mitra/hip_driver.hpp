@@ -1,6 +1,6 @@
 // AMD GPUs through HIP. The library libamdhip64 is looked for when the driver is made: where it, or a GPU, is absent, the
 // driver has no devices and says why.
-// Flow: Config::devices -> [hip driver] -> engine. Thread-safety: as DeviceDriver says.
+// Flow: Config::hip, Config::devices -> [hip driver] -> engine. Thread-safety: as DeviceDriver says.
 #pragma once
 
 #include <memory>
@@ -22,8 +22,8 @@ struct HipOptions {
   Bytes staging{2U << 20};  ///< A pinned chunk, through which pageable host memory is copied; four each direction.
   Bytes piece{16U << 20};   ///< Longer copies are cut into pieces, so that an urgent one need not wait for their end.
   Seconds patience{10.0};   ///< How long the destructor waits for work under way. What takes longer is left to HIP.
-  std::string
-      library;  ///< The file of the library. Empty: libamdhip64.so, .so.7, .so.6, .so.5, whichever is found first.
+  /// The file of the library. Empty: libamdhip64.so.MAJOR of the headers that Mitra was built with, then .so, .so.7, .so.6, .so.5.
+  std::string library;
   std::string sysfs = "/sys";  ///< Where NUMA domains of PCI devices are read.
   std::string gate = "/dev/kfd";  ///< The kernel's door to GPUs. Where it is absent, the library is not loaded. Empty: not asked.
   /// In place of the functions of the library. For test doubles.

@@ -114,8 +114,8 @@ class SchedulingPolicy {
   /// @note A policy that still holds tasks which `worker` could run, and returns none forever, stalls the run.
   virtual TaskRef next(WorkerId worker, SchedulerView&) = 0;
   /// Room is needed on `node`: which of these data is to leave it? They are unused at the moment, the longest unused first.
-  /// @returns Its place in the list; candidates.size(): the engine is to choose, by next use in the order of submission. Called
-  /// only if chooses_victims().
+  /// @returns Its place in the list; candidates.size(): the engine chooses what is used last, as far as it knows. Called only if
+  /// chooses_victims().
   virtual std::size_t victim(NodeId /*node*/, std::span<const AccessRef> candidates, SchedulerView&) { return candidates.size(); }
   /// `task` has run. Called only if watches_completions(); the task is still valid.
   virtual void finished(TaskRef /*task*/, const Measured&, SchedulerView&) {}

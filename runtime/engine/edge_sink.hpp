@@ -49,9 +49,7 @@ class EdgeSink {
 
   bool finished(const Member& member) const {
     if (engine_.outcomes_.any()) return false;  // later tasks must still learn how it ended
-    const std::uint64_t head = member.task->successors.load(std::memory_order_acquire);
-    return member.task->id.load(std::memory_order_relaxed) != member.id || head >> 48 != (member.id & 0xffff) ||
-           (head & detail::kClosed) != 0;
+    return !detail::is_open(*member.task, member.id);
   }
 
   // The submission lock is held, as it is during the life of a sink; through the tracker's template the analysis cannot

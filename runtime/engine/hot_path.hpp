@@ -89,6 +89,7 @@ inline bool is_cancelled(const TaskHeader& task) {
 
 [[gnu::always_inline]] inline void TaskEngine::hand_to_policy(ThreadState& self, TaskHeader* task) {
   if (virtual_time_ != nullptr) [[unlikely]] return virtual_time_->hand_over(self, task);
+  if (memory_ != nullptr) [[unlikely]] memory_->may_run(*task);  // before the policy: then it may be over at once
   if (policy_concurrent_) {
     policy_->ready(TaskRef(task), self.view);
   } else {

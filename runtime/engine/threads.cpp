@@ -304,10 +304,7 @@ std::shared_ptr<detail::DataHeader> TaskEngine::add_data(detail::DataSpec spec) 
 
 bool TaskEngine::in_use(Datum& root) {
   SubmissionGuard guard(submission_lock_);
-  auto open = [](const Member& m) {
-    const std::uint64_t list = m.task->successors.load(std::memory_order_acquire);
-    return m.task->id.load(std::memory_order_relaxed) == m.id && list >> 48 == (m.id & 0xffff) && !(list & detail::kClosed);
-  };
+  const auto open = [](const Member& m) { return detail::is_open(*m.task, m.id); };
   bool used = false;
   graph::for_each_in_tree(root, [&](const Datum& datum) {
     for (std::uint32_t i = 0; i < datum.root.count && !used; ++i) used = open(datum.root.member(i));

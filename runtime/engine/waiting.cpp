@@ -188,12 +188,7 @@ void TaskEngine::wait_children(ThreadState& self) {
 TaskStatus TaskEngine::status(const Task& task) const {
   const TaskHeader* header = task.header();
   const std::uint64_t id = task.id().value;
-  if (header != nullptr) {
-    // Acquire: a task seen as done has done its effects. The id is read last: if it still is the task's, the list was.
-    const std::uint64_t list = header->successors.load(std::memory_order_acquire);
-    if (header->id.load(std::memory_order_relaxed) == id && list >> 48 == (id & 0xffff) && !(list & detail::kClosed))
-      return TaskStatus::pending;
-  }
+  if (header != nullptr && detail::is_open(*header, id)) return TaskStatus::pending;
   switch (outcomes_.of(id)) {
     case Outcome::none: return TaskStatus::done;
     case Outcome::failed: return TaskStatus::failed;

@@ -192,8 +192,8 @@ bool MemoryManager::acquire(std::span<const Use> uses, NodeId node, std::uint32_
 void MemoryManager::tell(std::uint32_t ticket) {
   if (!tickets_[ticket].refused) return client_.data_ready(ticket);
   const std::vector<Use> uses(tickets_[ticket].uses);
+  const bool lost = std::ranges::any_of(uses, [&](const Use& use) { return data_[use.datum].lost && wants(ticket, use.datum); });
   release_unused(uses, tickets_[ticket].node);
-  const bool lost = std::ranges::any_of(uses, [&](const Use& use) { return memory::fetches(use.mode) && data_[use.datum].lost; });
   client_.data_refused(ticket, lost ? Refusal::lost_data : Refusal::transfers);
 }
 
@@ -230,6 +230,11 @@ void MemoryManager::admit_waiting(NodeId node) {
     admit(ticket);
     if (tickets_[ticket].missing == 0) client_.data_ready(ticket);
   }
+}
+
+/// The datum's content, not only its room.
+bool MemoryManager::wants(std::uint32_t ticket, std::uint32_t datum) const {
+  return std::ranges::any_of(tickets_[ticket].uses, [&](const Use& use) { return use.datum == datum && fetches(use.mode); });
 }
 
 void MemoryManager::wait_for(std::uint32_t ticket, std::uint32_t transfer) {
@@ -328,6 +333,8 @@ void MemoryManager::publish(std::span<const Use> uses, NodeId node) {
 bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::uint32_t number) {
   if (tickets_.size() <= number) tickets_.resize(number + 1);
   tickets_[number].uses.assign(uses.begin(), uses.end());
+  for (Use& use : tickets_[number].uses)  // also what it only writes: its children may have
+    if (use.mode == AccessMode::write) use.mode = AccessMode::readwrite;
   tickets_[number].node = node;
   tickets_[number].missing = 0;
   tickets_[number].refused = false;
@@ -358,47 +365,6 @@ void MemoryManager::write_back(const detail::DataHeader& data) {
   const NodeId host = host_of_[data_[data.replicas].any_valid.index()];
   const Use use{data.replicas, AccessMode::read};
   prefetch(std::span<const Use>(&use, 1), host);
-}
-
-// ------------------------------------------------------------------------------------------------ lost nodes
-
-std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
-  Node& n = nodes_[node.index()];
-  n.gone = true;
-  std::vector<std::uint32_t> lost;
-  for (Transfer& transfer : transfers_) {
-    if (transfer.datum == kNone || (transfer.from != node && transfer.to != node) || transfer.restores) continue;
-    transfer.doomed = true;
-    if (transfer.to != node) continue;
-    for (const std::uint32_t ticket : transfer.tickets)
-      if (tickets_[ticket].node == node) tickets_[ticket].refused = true;
-  }
-  for (std::uint32_t d = 1; d < data_.size(); ++d) {
-    Replica& r = replica(d, node);
-    if (!r.allocated) continue;
-    if (r.state != ReplicaState::invalid) {
-      set_state(d, node, ReplicaState::invalid);
-      if (data_[d].valid == 0 && data_[d].header != nullptr) lost.push_back(d);
-    }
-    if (r.transfer == kNone && r.pins == 0) drop(d, node);
-  }
-  for (const std::uint32_t ticket : std::exchange(n.waiting, {})) client_.data_refused(ticket, Refusal::lost_node);
-  return lost;
-}
-
-MemoryManager::Restored MemoryManager::restore(std::uint32_t datum) {
-  const NodeId home(0);
-  Replica& r = replica(datum, home);
-  if (r.transfer != kNone) {
-    transfers_[r.transfer].doomed = false;
-    transfers_[r.transfer].restores = true;
-    return Restored::with_copy;
-  }
-  if (r.pins != 0) return Restored::overwritten;  // who would read it waits for a transfer
-  if (!r.allocated) allocate(datum, home);
-  set_state(datum, home, ReplicaState::modified);
-  list(datum, home);
-  return Restored::here;
 }
 
 // ------------------------------------------------------------------------------------------------ questions

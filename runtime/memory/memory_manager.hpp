@@ -135,6 +135,8 @@ class MemoryManager {
 
   /// A task was submitted that has its id: its data will be needed. Told in the order of submission, where is_tight().
   void will_use(const detail::TaskHeader& task);
+  /// It may run from now on: its uses come before those of tasks that may not.
+  void may_run(const detail::TaskHeader& task);
   /// @returns Whether there are more data than the smallest memory holds.
   bool is_tight() const { return bytes_ > smallest_; }
 
@@ -306,6 +308,7 @@ class MemoryManager {
   void retry_stuck();
   void admit(std::uint32_t ticket);
   void admit_waiting(NodeId node);
+  bool wants(std::uint32_t ticket, std::uint32_t datum) const;
   void wait_for(std::uint32_t ticket, std::uint32_t transfer);
   void hold_up(std::uint32_t transfer);
   void end_of_way(const Transfer& transfer);

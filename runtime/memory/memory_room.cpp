@@ -162,7 +162,11 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
 }
 
 void MemoryManager::will_use(const detail::TaskHeader& task) {
-  for_each_datum(task, [&](std::uint32_t datum, AccessMode) { next_uses_.add(datum, task); });
+  for_each_datum(task, [&](std::uint32_t datum, AccessMode) { next_uses_.submitted(datum, task); });
+}
+
+void MemoryManager::may_run(const detail::TaskHeader& task) {
+  for_each_datum(task, [&](std::uint32_t datum, AccessMode) { next_uses_.made_ready(datum, task); });
 }
 
 /// The unused replica whose datum is used last, as far as submitted tasks tell; of several, the one that has not been used for

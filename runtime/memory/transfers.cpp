@@ -217,7 +217,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
     free_number(datum);
   }
   if (data_[datum].lost)  // for good
-    for (const std::uint32_t ticket : transfer.tickets) tickets_[ticket].refused = true;
+    for (const std::uint32_t ticket : transfer.tickets) tickets_[ticket].refused |= wants(ticket, datum);
   end_of_way(transfer);
   for (const Transfer& lost : lost_followers) end_of_way(lost);
   for (const std::uint32_t ticket : transfer.tickets)

@@ -122,6 +122,7 @@ class Storm {
     header.id.store(++last_id_);
     header.successors.store(detail::generation_of(last_id_));
     if (random_.chance(0.5)) rig_.manager.will_use(header);
+    if (random_.chance(0.5)) rig_.manager.may_run(header);
     open_.back().ticket = rig_.acquire(open_.back().task, open_.back().node);
   }
 

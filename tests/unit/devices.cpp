@@ -323,6 +323,30 @@ TEST_CASE("what wait() could not bring home, the next one brings") {
   CHECK(x[0] == 2.0);
 }
 
+TEST_CASE("GPUs that there are not are a remark, or an error where they were asked for") {
+  Config config;
+  config.hip = "auto";
+  {
+    const Runtime rt(config);
+    bool gpus = false;
+    for (const WorkerClass& c : rt.machine().classes) gpus |= c.kind == WorkerKind::hip;
+    if (gpus) return;
+    REQUIRE(rt.machine().remarks.size() == 1);
+    CHECK_THAT(rt.machine().remarks[0], test::contains("HIP: no GPU is used, "));
+  }
+  const auto refusal = [&](const char* hip, const char* emu) {
+    config.hip = hip;
+    config.emu = emu;
+    Runtime rt(config);
+  };
+  CHECK_THROWS_WITH(refusal("on", ""), test::contains("MITRA_HIP=on: HIP: no GPU is used, "));
+  CHECK_THROWS_WITH(refusal("on", "1"), test::contains("do not go together"));
+  CHECK_THROWS_WITH(refusal("maybe", ""), test::contains("MITRA_HIP=maybe: auto, on or off"));
+  config.hip = "off";
+  config.emu.clear();
+  CHECK(Runtime(config).machine().remarks.empty());
+}
+
 TEST_CASE("settings of emulated devices that cannot be are refused by name") {
   const auto message = [](const std::string& emu) -> std::string {
     Config config;

@@ -303,6 +303,24 @@ TEST_CASE("who waits for a copy of what is lost for good is refused") {
   CHECK(rig.refused == std::vector{ticket});
 }
 
+TEST_CASE("who replaces what is lost for good is not refused") {
+  MemoryRig rig({0, 4});
+  auto& a = rig.datum(1, false);
+  rig.run(writes(a), kOne);
+  rig.manager.write_back(a);
+  REQUIRE(rig.copies.size() == 1);
+  const auto write = writes(a);
+  const auto ticket = rig.acquire(write, kHost);  // it waits for the copy, which would land on top of what it writes
+  REQUIRE_FALSE(rig.is_ready(ticket));
+  REQUIRE(rig.manager.lose(kOne) == std::vector{a.replicas});
+  rig.manager.give_up(a.replicas);
+  rig.arrive_all();
+  CHECK(rig.refused.empty());
+  REQUIRE(rig.is_ready(ticket));
+  rig.manager.release(write, kHost);
+  CHECK(rig.manager.holds(a, kHost));
+}
+
 TEST_CASE("what is used last leaves a full memory first, what nobody will use before that") {
   MemoryRig rig({0, 3});
   auto &a = rig.datum(), &b = rig.datum(), &c = rig.datum(), &d = rig.datum();
@@ -327,6 +345,19 @@ TEST_CASE("what is used last leaves a full memory first, what nobody will use be
     submit(a), submit(b);
     rig.run(reads(d), kOne);
     CHECK_FALSE(rig.manager.holds(c, kOne));
+  }
+  SECTION("tasks that may run come before others, in the order in which they became ready") {
+    submit(a), submit(b), submit(c), submit(a);
+    rig.manager.may_run(future[2]);
+    rig.manager.may_run(future[1]);
+    rig.run(reads(d), kOne);
+    CHECK_FALSE(rig.manager.holds(a, kOne));
+  }
+  SECTION("and among themselves by that order") {
+    submit(a), submit(b), submit(c);
+    for (const std::size_t next : {2U, 0U, 1U}) rig.manager.may_run(future[next]);
+    rig.run(reads(d), kOne);
+    CHECK_FALSE(rig.manager.holds(b, kOne));
   }
   SECTION("uses that are over do not count") {
     submit(b), submit(a), submit(c);

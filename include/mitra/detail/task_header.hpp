@@ -81,6 +81,13 @@ struct alignas(64) TaskHeader {
 };
 static_assert(sizeof(TaskHeader) == 64);
 
+/// @returns Whether the task of this id has not finished. Its record may be another task's by now.
+/// Acquire: a task that is seen as finished has done its effects. The id is read last: if it still is the task's, the list was.
+inline bool is_open(const TaskHeader& task, std::uint64_t id) {
+  const std::uint64_t list = task.successors.load(std::memory_order_acquire);
+  return task.id.load(std::memory_order_relaxed) == id && list >> 48 == (id & 0xffff) && (list & kClosed) == 0;
+}
+
 /// Bytes of a task block in front of the closure.
 constexpr std::size_t block_prefix(std::size_t accesses) { return 8 * accesses + 16; }
 

@@ -139,8 +139,7 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
     drivers_.push_back(make_emu_driver(parse_emu(config.emu, machine)));
   else if (config.hip != "off")
     drivers_.push_back(make_hip_driver());
-  for (const auto& driver : drivers_)
-    if (config.hip == "on" && driver->devices().empty()) throw ConfigError(detail::message("MITRA_HIP=on: ", driver->remark()));
+  if (config.hip == "on" && drivers_[0]->devices().empty()) throw ConfigError(detail::message("MITRA_HIP=on: ", drivers_[0]->remark()));
   for (const auto& make : config.devices) drivers_.push_back(make());
   for (const auto& driver : drivers_)
     if (!driver->remark().empty()) machine.remarks.emplace_back(driver->remark());

@@ -119,15 +119,15 @@ void DeviceWorkers::run(Lane& lane) noexcept {
 
 bool DeviceWorkers::start_copies(Lane& lane) {
   const std::deque<DeviceCopy> orders = memory_.take_orders(lane.number);
-  std::vector<std::pair<std::uint64_t, std::string>> refused;
+  std::vector<std::pair<std::uint64_t, DeviceResult>> refused;
   for (const DeviceCopy& copy : orders) {
     const DeviceResult result = lane.device->driver->copy(lane.device->number, copy);
     lane.copies += result.ok();
     lane.lost_seen |= result.status == DeviceStatus::lost;
-    if (!result.ok()) refused.emplace_back(copy.token, result.text);
+    if (!result.ok()) refused.emplace_back(copy.token, result);
   }
   if (lane.lost_seen && !lane.lost) lose(lane);  // before anybody is told: it would be tried again
-  for (const auto& [token, why] : refused) memory_.copy_refused(token, why);
+  for (const auto& [token, result] : refused) memory_.end_copy(token, result);
   return !orders.empty();
 }
 

@@ -97,36 +97,29 @@ std::deque<DeviceCopy> LiveMemory::take_orders(std::size_t device) {
 
 void LiveMemory::copied(const DeviceCompletion& completion) {
   const std::scoped_lock lock(mutex_);
-  const auto transfer = static_cast<std::uint32_t>(completion.token);
-  const UnderWay done = under_way_[transfer];
-  done.way->pending -= done.bytes;
-  if (manager_.restores(transfer)) {
-    put_home(done.datum);
-    return manager_.copy_arrived(transfer);
+  const UnderWay& done = under_way_[completion.token];
+  if (completion.result.ok()) {
+    sums_.*done.sum += Bytes(done.bytes);
+    if (completion.duration > done.way->latency && done.bytes >= 65536) {
+      const double measured = static_cast<double>(done.bytes) / (completion.duration - done.way->latency).value;
+      double& rate = done.way->bytes_per_second;
+      rate = rate == 0.0 ? measured : rate + (measured - rate) / 8;
+    }
   }
-  if (!completion.result.ok()) {
-    why_not_copied_ = completion.result.text;
-    return manager_.copy_failed(transfer);
-  }
-  sums_.*done.sum += Bytes(done.bytes);
-  if (completion.duration > done.way->latency && done.bytes >= 65536) {
-    const double measured = static_cast<double>(done.bytes) / (completion.duration - done.way->latency).value;
-    double& rate = done.way->bytes_per_second;
-    rate = rate == 0.0 ? measured : rate + (measured - rate) / 8;
-  }
-  manager_.copy_arrived(transfer);
+  end_copy(completion.token, completion.result);
 }
 
-void LiveMemory::copy_refused(std::uint64_t token, std::string_view why) {
+void LiveMemory::end_copy(std::uint64_t token, const DeviceResult& result) {
   const std::scoped_lock lock(mutex_);
-  why_not_copied_ = why;
   const auto transfer = static_cast<std::uint32_t>(token);
   under_way_[transfer].way->pending -= under_way_[transfer].bytes;
-  if (manager_.restores(transfer)) {
+  if (manager_.restores(transfer)) {  // whatever it has brought, or not
     put_home(under_way_[transfer].datum);
-    return manager_.copy_arrived(transfer);
+  } else if (!result.ok()) {
+    why_not_copied_ = result.text;
+    return manager_.copy_failed(transfer);
   }
-  manager_.copy_failed(transfer);
+  manager_.copy_arrived(transfer);
 }
 
 bool LiveMemory::reaches(NodeId from, NodeId to) {

@@ -73,8 +73,14 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
 
   // --- data ---
   void add(graph::Datum& datum);
-  /// A task that has its id, in the order of submission.
-  void submitted(const detail::TaskHeader& task);
+  /// A task that has its id, in the order of submission. Costs one look while memories are ample.
+  void submitted(const detail::TaskHeader& task) {
+    if (tight_.load(std::memory_order_relaxed)) record_submitted(task);
+  }
+  /// It may run from now on, and has not begun.
+  void may_run(const detail::TaskHeader& task) {
+    if (tight_.load(std::memory_order_relaxed)) record_ready(task);
+  }
   void forget(graph::Datum& datum);
   void add_part(graph::Datum& part, graph::Datum& root);
   void enter_fresh(graph::Datum& whole, std::span<detail::DataHeader* const> parts, bool stays);
@@ -145,7 +151,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   // --- copies, for the device's thread ---
   std::deque<DeviceCopy> take_orders(std::size_t device);
   void copied(const DeviceCompletion& completion);
-  void copy_refused(std::uint64_t token, std::string_view why);
+  void end_copy(std::uint64_t token, const DeviceResult& result);
 
   // --- what tasks cost ---
   void began(WorkerId worker, detail::TaskHeader& task, Seconds now);
@@ -197,6 +203,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void data_ready(std::uint32_t ticket) override;
   void data_refused(std::uint32_t ticket, memory::Refusal why) override;
   void put_home(std::uint32_t number);
+  void record_submitted(const detail::TaskHeader& task);
+  void record_ready(const detail::TaskHeader& task);
   bool reaches(NodeId from, NodeId to) override;
   Seconds copy_time(NodeId from, NodeId to, Bytes size) override;
   Seconds wait_time(NodeId from, NodeId to) override;
@@ -260,6 +268,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   SimulationReport::Memory sums_;
   std::uint64_t lost_devices_ = 0;
   unsigned published_at_home_ = 0;  // frames of host tasks whose bodies go on, with addresses that they know
+  std::atomic<bool> tight_ = false;  // the manager's is_tight(), for who only wants to know whether to tell
   std::string loss_;  // what was lost for good, and why
   std::string why_not_copied_;  // what the driver said of the last copy that failed
 };

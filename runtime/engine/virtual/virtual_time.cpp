@@ -94,6 +94,7 @@ void VirtualTime::hand_over(ThreadState& self, TaskHeader* task) {
   acting_ = &self;
   const bool measured = books_.decides();
   const std::uint64_t began = measured ? wall_ns() : 0;
+  if (many_nodes_ && memory_.is_tight() && !(task->traits & detail::kRecorded)) memory_.may_run(*task);
   policy_.ready(TaskRef(task), self.view);
   if (measured) books_.decided(wall_ns() - began);
   if (steals_) {  // what this worker shares, others of its kind may take

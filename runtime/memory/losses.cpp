@@ -1,0 +1,49 @@
+// A memory that is gone with what lay there alone, and what is made of it.
+// Flow: client -> [losses] -> client: restored content -> memory manager.
+#include <algorithm>
+#include <utility>
+
+#include "memory/memory_manager.hpp"
+
+namespace mitra::memory {
+
+std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
+  Node& n = nodes_[node.index()];
+  n.gone = true;
+  std::vector<std::uint32_t> lost;
+  for (Transfer& transfer : transfers_) {
+    if (transfer.datum == kNone || (transfer.from != node && transfer.to != node) || transfer.restores) continue;
+    transfer.doomed = true;
+    if (transfer.to != node) continue;
+    for (const std::uint32_t ticket : transfer.tickets)
+      if (tickets_[ticket].node == node) tickets_[ticket].refused = true;
+  }
+  for (std::uint32_t d = 1; d < data_.size(); ++d) {
+    Replica& r = replica(d, node);
+    if (!r.allocated) continue;
+    if (r.state != ReplicaState::invalid) {
+      set_state(d, node, ReplicaState::invalid);
+      if (data_[d].valid == 0 && data_[d].header != nullptr) lost.push_back(d);
+    }
+    if (r.transfer == kNone && r.pins == 0) drop(d, node);
+  }
+  for (const std::uint32_t ticket : std::exchange(n.waiting, {})) client_.data_refused(ticket, Refusal::lost_node);
+  return lost;
+}
+
+MemoryManager::Restored MemoryManager::restore(std::uint32_t datum) {
+  const NodeId home(0);
+  Replica& r = replica(datum, home);
+  if (r.transfer != kNone) {
+    transfers_[r.transfer].doomed = false;
+    transfers_[r.transfer].restores = true;
+    return Restored::with_copy;
+  }
+  if (r.pins != 0) return Restored::overwritten;  // who would read it waits for a transfer
+  if (!r.allocated) allocate(datum, home);
+  set_state(datum, home, ReplicaState::modified);
+  list(datum, home);
+  return Restored::here;
+}
+
+}  // namespace mitra::memory
