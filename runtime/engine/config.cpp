@@ -61,6 +61,7 @@ constexpr Variable kVariables[] = {
      }},
     {"MITRA_SCHEDULER", [](Config& c, const std::string& v) { c.scheduler = v; }},
     {"MITRA_SEED", [](Config& c, const std::string& v) { c.seed = number<std::uint64_t>("MITRA_SEED", v, "a whole number"); }},
+    {"MITRA_SPILL", [](Config& c, const std::string& v) { c.spill = v; }},
     {"MITRA_UNKNOWN",
      [](Config& c, const std::string& v) { c.unknown = Seconds(number<double>("MITRA_UNKNOWN", v, "a number of seconds")); }},
     {"MITRA_WATCHDOG",
