@@ -2,6 +2,7 @@
 // cannot be is said.
 #include <atomic>
 #include <cstring>
+#include <chrono>
 #include <mitra/emu_driver.hpp>
 #include <mitra/mitra.hpp>
 #include <mitra/scheduling_policy.hpp>
@@ -56,6 +57,34 @@ const auto kCopy = codelet("copy").cpu([](View<const double> x, View<double> y) 
 });
 
 }  // namespace
+
+TEST_CASE("a policy that keeps a task for one worker, and wakes nobody, keeps nobody waiting") {
+  /// Every task is for the last core, which sleeps by then.
+  class ForOne final : public SchedulingPolicy {
+   public:
+    void ready(TaskRef task, SchedulerView&) override { tasks_.push_back(task); }
+    TaskRef next(WorkerId worker, SchedulerView&) override {
+      if (worker != WorkerId(2) || tasks_.empty()) return {};
+      const TaskRef task = tasks_.back();
+      tasks_.pop_back();
+      return task;
+    }
+
+   private:
+    std::vector<TaskRef> tasks_;
+  };
+  Config config = beside("1:mem=1 MB");
+  config.workers = 3;
+  config.policy = [] { return std::make_unique<ForOne>(); };
+  Runtime rt(config);
+  std::atomic<int> runs{0};
+  for (int i = 0; i < 20; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // all sleep, since there is nothing to do
+    rt.submit("task", [&runs] { ++runs; });
+    rt.wait();
+  }
+  CHECK(runs == 20);
+}
 
 TEST_CASE("devices are workers of a class of their own, with a memory each") {
   Runtime rt(beside("3:mem=1 MB"));

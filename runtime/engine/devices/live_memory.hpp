@@ -173,6 +173,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void prefetch(const detail::TaskHeader& task, NodeId node) override;
 
   SimulationReport::Memory report();
+  /// @returns A line for each task whose data have not arrived, or that nobody has taken since; for people.
+  std::string describe_waiting();
 
  private:
   struct Extra {

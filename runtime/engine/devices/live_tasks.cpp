@@ -265,6 +265,7 @@ bool LiveMemory::leave(Frame& frame, bool ran) {
       extras_[number].idle.push_back(own.datum);
     }
   }
+  frame.task = nullptr;
   free_frames_.push_back(&frame);
   return kept;
 }
