@@ -55,6 +55,9 @@ struct Config {
   bool recovery = true;
   /// Limits of memories: NAME=BYTES,... with the names of `mitra machine`, or worker classes: "emu=64MB". Env: MITRA_MEMORY.
   std::string memory;
+  /// A directory for data for which neither the devices nor the host have room; empty: none. Mitra's own data alone: what the
+  /// application has lent stays where it is. @see docs/devices.md. Env: MITRA_SPILL.
+  std::string spill;
   /// Makers of further drivers of devices: your own, or a test's.
   std::vector<std::function<std::unique_ptr<DeviceDriver>()>> devices;
 

@@ -18,8 +18,8 @@ namespace mitra {
 
 /// What a driver knows of one device before it is used.
 struct DeviceDescription {
-  std::string name;               ///< For people: "AMD Instinct MI250X (1/2)", "emulated device 0".
-  std::string worker_class;       ///< Devices that are equal to every model have the same: "hip-gfx90a", "emu".
+  std::string name;               ///< For people: "AMD Instinct MI250X (1/2)", "emulated device 0". Where nothing runs, the memory's: "spill".
+  std::string worker_class;       ///< Devices that are equal to every model have the same: "hip-gfx90a", "emu". Empty where nothing runs.
   Bytes capacity;                 ///< Of its memory, what may be used. 0: no limit.
   unsigned streams = 1;           ///< Tasks that run on it at the same time; 0: nothing runs there, it is memory alone.
   unsigned pipeline = 1;          ///< Tasks that it holds: those that run, and those whose data are on their way.

@@ -36,6 +36,7 @@ struct SimulationReport {
 
   struct Memory {
     Bytes to_device, from_device, between_devices, network;
+    Bytes to_storage, from_storage;  ///< Live runs alone: a spill directory's.
     std::uint64_t transfers = 0, evictions = 0;
     std::vector<std::pair<std::string, Bytes>> peak;  ///< By memory node: the most that lay there at one time.
   } memory;

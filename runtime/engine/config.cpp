@@ -62,6 +62,7 @@ constexpr Variable kVariables[] = {
      }},
     {"MITRA_SCHEDULER", [](Config& c, const std::string& v) { c.scheduler = v; }},
     {"MITRA_SEED", [](Config& c, const std::string& v) { c.seed = number<std::uint64_t>("MITRA_SEED", v, "a whole number"); }},
+    {"MITRA_SPILL", [](Config& c, const std::string& v) { c.spill = v; }},
     {"MITRA_TEAMS", [](Config& c, const std::string& v) { c.teams = v; }},
     {"MITRA_UNKNOWN",
      [](Config& c, const std::string& v) { c.unknown = Seconds(number<double>("MITRA_UNKNOWN", v, "a number of seconds")); }},

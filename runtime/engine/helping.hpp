@@ -84,6 +84,8 @@ TaskHeader* TaskEngine::search_silently_then_sleep(ThreadState& self, bool waits
       // Workers outnumber the processors, and only as many as there are processors are awake: should their tasks block,
       // the sleepers look for themselves, at longer and longer intervals. So they do when the policy keeps tasks: with
       // estimates it may want them to start at a moment that no event marks.
+      // And who sleeps without looking was told of the tasks by nobody, if this one was, for whom they are not.
+      if (policy_waits()) parking_.wake_sound();
       nap = nap > Seconds(0.0) ? std::min(nap * 2.0, Seconds(0.064)) : Seconds(0.001);
       search.sleep(nap);
     } else {

@@ -91,12 +91,32 @@ void Parking::wake_one() noexcept {
   chosen->unpark(Token::search);
 }
 
+void Parking::wake_sound() noexcept {
+  Parker* chosen = nullptr;
+  {
+    detail::SpinGuard guard(lock_);
+    const auto place = std::find_if(sleepers_.begin(), sleepers_.end(), [](const Parker* p) { return !p->naps_; });
+    if (place == sleepers_.end()) return;
+    chosen = *place;
+    sleepers_.erase(place);
+    state_.fetch_add(kSearching - 1, std::memory_order_seq_cst);
+  }
+  chosen->unpark(Token::search);
+}
+
+void Parking::set_naps(Parker& parker, bool naps) noexcept {
+  if (parker.naps_ == naps) return;
+  detail::SpinGuard guard(lock_);
+  parker.naps_ = naps;
+}
+
 void Search::stay_awake() noexcept {
   if (!announced_) return;
   woken(parking_.unannounce(parker_) ? Token::search : parker_.park());
 }
 
 void Search::sleep(Seconds limit) noexcept {
+  parking_.set_naps(parker_, limit > Seconds(0.0));
   const Token token = parker_.park(limit);
   if (token == Token::none)
     stay_awake();

@@ -26,7 +26,10 @@ class Parker {
   void unpark(Token why = Token::look) noexcept;
 
  private:
+  friend class Parking;
+  friend class Search;
   Token take() noexcept;
+  bool naps_ = false;  // it will look for itself: written by its owner, with Parking's lock while it is among the sleepers
   std::atomic<std::uint32_t> token_{0};
 };
 
@@ -50,6 +53,8 @@ class Parking {
                                              : state_.load(std::memory_order_relaxed);
     if (parked(state) != 0 && searching(state) == 0) [[unlikely]] wake_one();
   }
+  /// Wakes one that sleeps as long as nobody wakes it: there is work that the caller may not have, and it may be for that one.
+  void wake_sound() noexcept;
   /// Wakes this sleeper, if it sleeps. @param why  Not none.
   void wake(Parker& parker, Token why);
 
@@ -65,6 +70,7 @@ class Parking {
   void announce(Parker& parker);
   bool unannounce(Parker& parker);
   void wake_one() noexcept;
+  void set_naps(Parker& parker, bool naps) noexcept;
 
   static constexpr std::uint64_t kSearching = std::uint64_t{1} << 32;
   static std::uint64_t parked(std::uint64_t s) { return s & 0xffffffffU; }
@@ -82,7 +88,10 @@ class Parking {
 /// @thread its own
 class Search {
  public:
-  Search(Parking& parking, Parker& parker) : parking_(parking), parker_(parker) { parking_.begin_search(); }
+  Search(Parking& parking, Parker& parker) : parking_(parking), parker_(parker) {
+    parker_.naps_ = false;
+    parking_.begin_search();
+  }
   ~Search() {
     stay_awake();
     if (counted_) parking_.end_search();

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "engine/devices/live_memory.hpp"
 #include "engine/task_engine.hpp"
 
 namespace mitra::engine {
@@ -86,6 +87,7 @@ std::string TaskEngine::describe_stall() {
     }
   });
   if (waiting > kTasksNamed) text += detail::message("  ... and ", waiting - kTasksNamed, " more edges\n");
+  if (memory_ != nullptr) text += memory_->describe_waiting();
   if (running.empty())
     text += "  nothing runs: a thread of the application may hold acquired data, or the policy keeps ready tasks\n";
   return text;

@@ -23,7 +23,7 @@ void MemoryManager::join_family(detail::DataHeader& part, detail::DataHeader& ro
     }
     const std::uint32_t number = free_families_.back();
     free_families_.pop_back();
-    families_[number] = {whole.size, 1, std::vector<bool>(nodes_.size(), false)};
+    families_[number] = {whole.keeps_home ? 0 : whole.size, 1, std::vector<bool>(nodes_.size(), false)};
     for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
       if (host_of_[n] != NodeId(n) || !replica(root.replicas, NodeId(n)).allocated) continue;
       unlist(root.replicas, NodeId(n));  // the memory stays as long as the family does
@@ -47,7 +47,8 @@ void MemoryManager::leave_family(std::uint32_t datum) {
 
 /// @returns What one more replica takes on the node.
 std::uint64_t MemoryManager::room_for(std::uint32_t datum, NodeId node) const {
-  if (!is_family_home(datum, node)) return data_[datum].size;
+  if (!is_kept(datum, node)) return data_[datum].size;
+  if (data_[datum].family == kNone) return 0;  // the application has it
   const Family& family = families_[data_[datum].family];
   return family.has_room[node.index()] ? 0 : family.size;
 }

@@ -36,7 +36,7 @@ Bytes MemoryManager::working_set(const detail::TaskHeader& task) {
 
 // ------------------------------------------------------------------------------------------------ data
 
-void MemoryManager::add(detail::DataHeader& data, bool lent) {
+void MemoryManager::add(detail::DataHeader& data, bool lent, bool keeps_home) {
   const std::uint64_t size = data.shape.bytes().value;
   if (size == 0) return;  // a token lies nowhere
   std::uint32_t number;
@@ -48,7 +48,7 @@ void MemoryManager::add(detail::DataHeader& data, bool lent) {
     data_.emplace_back();
     replicas_.resize(data_.size() * nodes_.size());
   }
-  data_[number] = Datum{.header = &data, .size = size};
+  data_[number] = Datum{.header = &data, .size = size, .keeps_home = keeps_home};
   data.replicas = number;
   bytes_ += size;
   if (!lent) return;
@@ -180,7 +180,7 @@ bool MemoryManager::acquire(std::span<const Use> uses, NodeId node, std::uint32_
   if (n.gone) return client_.data_refused(number, Refusal::lost_node), false;
   for (const auto [datum, mode] : ticket.uses)
     if (data_[datum].lost && fetches(mode)) return client_.data_refused(number, Refusal::lost_data), false;
-  if ((!n.waiting.empty() && bytes_to_reserve(ticket.uses, node) != 0) || !reserve(ticket.uses, node)) {
+  if ((!n.waiting.empty() && bytes_to_reserve(ticket.uses, node) != 0) || !reserve(ticket.uses, node, n.excesses != 0)) {
     n.waiting.push_back(number);
     if (n.waiting.size() == 1) admit_waiting(node);  // what cannot ever be had is refused at once
     return false;
@@ -195,6 +195,11 @@ void MemoryManager::tell(std::uint32_t ticket) {
   const bool lost = std::ranges::any_of(uses, [&](const Use& use) { return data_[use.datum].lost && wants(ticket, use.datum); });
   release_unused(uses, tickets_[ticket].node);
   client_.data_refused(ticket, lost ? Refusal::lost_data : Refusal::transfers);
+}
+
+void MemoryManager::begin_excess(NodeId host) {
+  MITRA_CHECK(host_of_[host.index()] == host, "node ", host.value, " is no host's: it has no more than it has");
+  if (nodes_[host.index()].excesses++ == 0) admit_waiting(host);
 }
 
 bool MemoryManager::withdraw(std::uint32_t ticket) {
@@ -222,7 +227,9 @@ void MemoryManager::admit_waiting(NodeId node) {
       client_.data_refused(ticket, Refusal::no_memory);
       continue;
     }
-    if (!reserve(tickets_[ticket].uses, node)) {
+    // A host's capacity is a wish: where nothing is left that could leave, it takes more.
+    const bool nothing_leaves = host_of_[node.index()] == node && n.pinned == 0 && n.leaving == 0;
+    if (!reserve(tickets_[ticket].uses, node, n.excesses != 0) && !(nothing_leaves && reserve(tickets_[ticket].uses, node, true))) {
       if (!can_ever_hold(tickets_[ticket].uses, node)) continue;  // the node has turned out to be smaller than it said
       return;
     }
@@ -401,7 +408,7 @@ void MemoryManager::check() const {
     std::uint64_t used = 0, pinned = 0;
     for (std::uint32_t d = 1; d < data_.size(); ++d) {
       const Replica& r = replica(d, NodeId(n));
-      used += r.allocated && !is_family_home(d, NodeId(n)) ? data_[d].size : 0;
+      used += r.allocated && !is_kept(d, NodeId(n)) ? data_[d].size : 0;
       pinned += r.pins != 0 ? data_[d].size : 0;
       MITRA_CHECK(r.state == ReplicaState::invalid || !data_[d].stale, "datum ", d, " is stale, and valid on node ", n);
       MITRA_CHECK(r.state == ReplicaState::invalid || r.allocated, "datum ", d, " is valid on node ", n, ", where it has no room");

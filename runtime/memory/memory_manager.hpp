@@ -120,7 +120,8 @@ class MemoryManager {
   MemoryManager(const Machine& machine, MemoryClient& client, bool asks_for_victims, bool unwritten_at_home = true);
 
   /// A datum that exists: its content lies in the host's memory, if the application has lent it; otherwise nowhere yet.
-  void add(detail::DataHeader& data, bool lent);
+  /// @param keeps_home  Its place in node 0's memory is there as long as it is, whoever needs room: the application's own.
+  void add(detail::DataHeader& data, bool lent, bool keeps_home = false);
   void forget(detail::DataHeader& data);
   /// A datum that was just added lies where another manager of the same machine has the content of `model`.
   void place_as(detail::DataHeader& data, const MemoryManager& other, const detail::DataHeader& model);
@@ -151,6 +152,9 @@ class MemoryManager {
   /// The task did not run, though its data were acquired.
   void release_unused(std::span<const Use> uses, NodeId node);
   void release_unused(const detail::TaskHeader& task, NodeId node);
+  /// From now on until begin and end are even, nobody waits for room on this host: who has it may wait for them.
+  void begin_excess(NodeId host);
+  void end_excess(NodeId host) { --nodes_[host.index()].excesses; }
   /// A ticket that waits for room does not any more. @returns False if it has got it: then its data are to be released.
   bool withdraw(std::uint32_t ticket);
   /// @returns Tickets that wait for room on the node.
@@ -241,6 +245,7 @@ class MemoryManager {
     bool lost = false;             // it had content, and a node was lost with it
     std::uint32_t family = kNone;  // of data in parts
     std::uint32_t entered = 0;     // in how many domains it is current, as a part
+    bool keeps_home = false;       // its memory on node 0 is the application's
     bool stale = false;            // current are its parts, or what it is a part of
   };
   /// Data that share their memory on hosts: it is taken at the first use, and kept.
@@ -254,6 +259,7 @@ class MemoryManager {
     std::uint32_t lru_first = kNone, lru_last = kNone;  // longest unused first
     std::uint64_t leaving = 0;     // bytes that write-backs under way will free
     std::deque<std::uint32_t> waiting;  // tickets that wait for room, in order
+    std::uint32_t excesses = 0;    // reasons for which nobody waits for room
     bool gone = false;             // lost
     bool stuck = false;            // nothing could leave it, for want of room elsewhere
   };
@@ -294,6 +300,10 @@ class MemoryManager {
   bool is_family_home(std::uint32_t datum, NodeId node) const {
     return data_[datum].family != kNone && host_of_[node.index()] == node;
   }
+  /// Memory that nobody gains when the replica goes.
+  bool is_kept(std::uint32_t datum, NodeId node) const {
+    return is_family_home(datum, node) || (data_[datum].keeps_home && node == NodeId(0));
+  }
   std::uint64_t room_for(std::uint32_t datum, NodeId node) const;
   void take_family_room(std::uint32_t datum, NodeId node);
   void leave_family(std::uint32_t datum);
@@ -303,7 +313,7 @@ class MemoryManager {
   std::uint64_t bytes_of(std::span<const Use> uses) const;
   bool make_room(NodeId node, std::uint64_t bytes);
   bool make_room_for(std::span<const Use> uses, NodeId node);
-  bool reserve(std::span<const Use> uses, NodeId node);
+  bool reserve(std::span<const Use> uses, NodeId node, bool at_once = false);
   bool can_ever_hold(std::span<const Use> uses, NodeId node) const;
   void retry_stuck();
   void admit(std::uint32_t ticket);
@@ -339,6 +349,7 @@ class MemoryManager {
   bool evict(std::uint32_t victim, NodeId node);
   bool drop_copies(NodeId node, std::uint64_t bytes);
   NodeId refuge(std::uint32_t datum, NodeId from);
+  bool leads_on(std::uint32_t datum, NodeId from) const;
   std::uint32_t new_transfer(Transfer transfer);
 
   MemoryClient& client_;

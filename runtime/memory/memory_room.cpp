@@ -30,7 +30,7 @@ void MemoryManager::give_room(NodeId node, std::uint64_t bytes) { nodes_[node.in
 
 void MemoryManager::list(std::uint32_t datum, NodeId node) {
   Replica& r = replica(datum, node);
-  if (r.listed || is_family_home(datum, node)) return;
+  if (r.listed || is_kept(datum, node)) return;
   Node& n = nodes_[node.index()];
   r.listed = true;
   r.lru_previous = n.lru_last;
@@ -60,7 +60,7 @@ bool MemoryManager::allocate(std::uint32_t datum, NodeId node) {
   if (is_family_home(datum, node))
     take_family_room(datum, node);
   else
-    take_room(node, data_[datum].size);
+    take_room(node, room_for(datum, node));
   return true;
 }
 
@@ -103,7 +103,7 @@ void MemoryManager::drop(std::uint32_t datum, NodeId node) {
   if (!r.allocated) return;
   r.allocated = false;
   --data_[datum].copies;
-  if (!is_family_home(datum, node)) give_room(node, data_[datum].size);
+  if (!is_kept(datum, node)) give_room(node, data_[datum].size);
   client_.release(datum, node);
 }
 
@@ -159,6 +159,18 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
         drop_copies(NodeId(n), room_for(datum, NodeId(n))))
       return NodeId(n);
   return {};
+}
+
+/// @returns Whether what leaves `from` for the host's memory can leave that, for storage that only the host reaches.
+bool MemoryManager::leads_on(std::uint32_t datum, NodeId from) const {
+  const NodeId host = host_of_[from.index()];
+  if (from == host || nodes_[host.index()].gone || replica(datum, host).allocated || !client_.reaches(from, host)) return false;
+  for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+    const Node& n = nodes_[i];
+    const bool further = host_of_[i] == host && NodeId(i) != host && !n.gone && !client_.reaches(from, NodeId(i)) && client_.reaches(host, NodeId(i));
+    if (further && (n.capacity == 0 || n.used + data_[datum].size <= n.capacity)) return true;
+  }
+  return false;
 }
 
 void MemoryManager::will_use(const detail::TaskHeader& task) {
@@ -225,6 +237,11 @@ bool MemoryManager::evict(std::uint32_t victim, NodeId node) {
   // A node that turns out to be full is not proposed again.
   for (std::size_t attempts = nodes_.size(); target.valid() && !allocate(victim, target); target = refuge(victim, node))
     if (--attempts == 0) return false;
+  const bool over_the_host = !target.valid() && leads_on(victim, node);
+  if (over_the_host) {  // which is full: it holds a little more than it should, until that has gone on
+    target = host_of_[node.index()];
+    if (!allocate(victim, target)) return false;
+  }
   if (!target.valid()) return false;
   ++evictions_;
   pin(victim, node);  // until its copy has arrived
@@ -234,6 +251,7 @@ bool MemoryManager::evict(std::uint32_t victim, NodeId node) {
   const std::uint32_t transfer = new_transfer({.datum = victim, .from = node, .to = target, .write_back = true, .urgent = true});
   replica(victim, target).transfer = transfer;
   start(transfer);
+  if (over_the_host) static_cast<void>(make_room(target, 0));
   return true;
 }
 
@@ -261,8 +279,9 @@ bool MemoryManager::make_room_for(std::span<const Use> uses, NodeId node) {
 }
 
 /// Takes room for all of them, or for none. @returns Whether there is room now; if not, what can leave is on its way.
-bool MemoryManager::reserve(std::span<const Use> uses, NodeId node) {
-  if (bytes_to_reserve(uses, node) != 0 && !make_room_for(uses, node)) return false;
+/// @param at_once  There is none too little by the books.
+bool MemoryManager::reserve(std::span<const Use> uses, NodeId node, bool at_once) {
+  if (bytes_to_reserve(uses, node) != 0 && !make_room_for(uses, node) && !at_once) return false;
   taken_.clear();
   for (const auto [datum, mode] : uses) {
     if (!takes_room(mode) || replica(datum, node).allocated) continue;

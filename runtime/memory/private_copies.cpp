@@ -98,6 +98,14 @@ void* home_address(graph::Datum& datum, Driver& driver) {
   return datum.host;
 }
 
+void free_home(graph::Datum& datum, Driver& driver) noexcept {
+  if (graph::in_tree(datum)) return;
+  std::scoped_lock lock(datum.mutex);
+  if (!datum.allocated_by_mitra || datum.host == nullptr) return;
+  driver.release(NodeId(0), datum.host, datum.shape.bytes());
+  std::atomic_ref(datum.host).store(nullptr, std::memory_order_release);
+}
+
 void release_all(graph::Datum& datum, Driver& driver) noexcept {
   std::scoped_lock lock(datum.mutex);
   for (auto* list : {&datum.idle_copies, &datum.partial_results}) {

@@ -48,6 +48,8 @@ void fold_into_datum(graph::Datum& datum, const detail::ReduceOperation& operati
 /// The datum's own memory, allocated now if it was not. @throws std::bad_alloc
 void* home_address(graph::Datum& datum, Driver& driver);
 /// Gives back all memory that the engine allocated for the datum.
+/// Gives the datum's memory at home back, if it is Mitra's own and no parts lie in it. @pre nobody uses it
+void free_home(graph::Datum& datum, Driver& driver) noexcept;
 void release_all(graph::Datum& datum, Driver& driver) noexcept;
 
 }  // namespace mitra::memory

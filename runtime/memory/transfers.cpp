@@ -88,6 +88,7 @@ std::uint32_t MemoryManager::fetch(std::uint32_t datum, NodeId to, bool urgent) 
   } else {
     from = host_of_[to.index()];
     // What only passes through takes room there even if there is none by the books: it has no other way.
+    if (!replica(datum, from).allocated) static_cast<void>(make_room(from, room_for(datum, from)));
     const bool has_room = replica(datum, from).allocated || allocate(datum, from);
     MITRA_CHECK(has_room, "the host has no memory for datum ", datum, ", which passes through it");
     before = fetch(datum, from, urgent);

@@ -2,6 +2,7 @@
 // cannot be is said.
 #include <atomic>
 #include <cstring>
+#include <chrono>
 #include <mitra/emu_driver.hpp>
 #include <mitra/mitra.hpp>
 #include <mitra/scheduling_policy.hpp>
@@ -56,6 +57,37 @@ const auto kCopy = codelet("copy").cpu([](View<const double> x, View<double> y) 
 });
 
 }  // namespace
+
+TEST_CASE("a policy that keeps a task for one worker, and wakes nobody, keeps nobody waiting") {
+  /// What has priority is for the device, everything else for the last core.
+  class ForOne final : public SchedulingPolicy {
+   public:
+    void ready(TaskRef task, SchedulerView&) override { tasks_.push_back(task); }
+    TaskRef next(WorkerId worker, SchedulerView&) override {
+      if (tasks_.empty() || worker != WorkerId(tasks_.back().priority() > 0 ? 3 : 2)) return {};
+      const TaskRef task = tasks_.back();
+      tasks_.pop_back();
+      return task;
+    }
+
+   private:
+    std::vector<TaskRef> tasks_;
+  };
+  Config config = beside("1:mem=1 MB");
+  config.workers = 3;
+  config.policy = [] { return std::make_unique<ForOne>(); };
+  Runtime rt(config);
+  std::vector<double> values(10, 1.0);
+  auto x = rt.data(values, "x");
+  std::atomic<int> runs{0};
+  for (int i = 0; i < 10; ++i) {
+    // Meanwhile all cores fall asleep, and one of them is woken for what follows.
+    rt.submit({.name = "long", .priority = 1}, [](View<double>) { std::this_thread::sleep_for(std::chrono::milliseconds(20)); }, x.readwrite());
+    rt.submit("short", [&runs](View<double>) { ++runs; }, x.readwrite());
+    rt.wait();
+  }
+  CHECK(runs == 10);
+}
 
 TEST_CASE("devices are workers of a class of their own, with a memory each") {
   Runtime rt(beside("3:mem=1 MB"));

@@ -167,3 +167,27 @@ TEST_CASE("no more sleepers are woken for work than there are processors") {
   parking.wake_for_work();
   CHECK(third.wakes());
 }
+
+TEST_CASE("parking: who naps is not woken for work that is not for the waker, who sleeps soundly is") {
+  Parking parking(4, 4);
+  Parker parker;
+  std::atomic<bool> asleep{false}, over{false};
+  std::thread napper([&] {
+    Search search(parking, parker);
+    search.announce();
+    asleep = true;
+    search.sleep(Seconds(0.2));
+    over = true;
+  });
+  while (!asleep) std::this_thread::yield();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  parking.wake_sound();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK(!over);
+  Sleeper sound(parking), other(parking);
+  parking.wake_sound();
+  parking.wake_sound();
+  CHECK(sound.wakes());
+  CHECK(other.wakes());
+  napper.join();
+}

@@ -16,6 +16,7 @@ std::vector<Option> RuntimeOptions::options() {
       {"--hip", &hip, "MODE", "GPUs: auto (those that are found), on, off [MITRA_HIP]"},
       {"--emu", &emu, "N[:...]", "Emulated devices, N[:mem=256MB,bw=8GB/s,speed=10,...] [MITRA_EMU]"},
       {"--memory", &memory, "LIMITS", "Limits of memories, NAME=BYTES,...: emu=64MB [MITRA_MEMORY]"},
+      {"--spill", &spill, "DIR", "Where data go that the memories have no room for [MITRA_SPILL]"},
       {"--seed", &seed, "N", "Source of every random choice, the workload's and the scheduler's [MITRA_SEED]"},
   };
 }
@@ -40,6 +41,7 @@ Config RuntimeOptions::config() const {
   if (teams) config.teams = *teams;
   if (hip) config.hip = *hip;
   if (emu) config.emu = *emu;
+  if (spill) config.spill = *spill;
   if (memory) config.memory = *memory;
   if (seed) config.seed = *seed;
   return config;

@@ -14,7 +14,7 @@
 namespace mitra::tool {
 
 struct RuntimeOptions {
-  std::optional<std::string> scheduler, backend, teams, hip, emu, memory;
+  std::optional<std::string> scheduler, backend, teams, hip, emu, memory, spill;
   std::optional<std::uint64_t> workers, seed;
 
   std::vector<Option> options();

@@ -7,6 +7,7 @@
 #include <mitra/emu_driver.hpp>
 #include <mitra/error.hpp>
 #include <mitra/hip_driver.hpp>
+#include <mitra/spill_driver.hpp>
 
 #include "model/machine_units.hpp"
 
@@ -16,6 +17,7 @@ namespace {
 
 using model::Dimension;
 
+constexpr std::uint64_t kHostShare = 4;  // fifths of the host's memory that data may take before they go to the spill directory
 constexpr std::size_t kLargest = 64;  // DeviceWorkers has a bit for each
 
 /// Splits "a=b,c=d"; calls f(key, value) for each.
@@ -141,6 +143,11 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
     drivers_.push_back(make_hip_driver());
   if (config.hip == "on" && drivers_[0]->devices().empty()) throw ConfigError(detail::message("MITRA_HIP=on: ", drivers_[0]->remark()));
   for (const auto& make : config.devices) drivers_.push_back(make());
+  if (!config.spill.empty()) {
+    SpillOptions options;
+    options.directory = config.spill;
+    drivers_.push_back(make_spill_driver(options));
+  }
   for (const auto& driver : drivers_)
     if (!driver->remark().empty()) machine.remarks.emplace_back(driver->remark());
   std::size_t count = 0;
@@ -152,13 +159,14 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
   if (count > kLargest) throw ConfigError(detail::message(count, " devices; at most ", kLargest, " can be used"));
   const Bytes host = machine.memory_nodes[0].capacity;
   for (const auto& driver : drivers_) {
-    emulates_ |= driver->implementation() == WorkerKind::cpu;
     core_slowdown_ = std::max(core_slowdown_, driver->core_slowdown());
     for (unsigned d = 0; d < driver->devices().size(); ++d) {
       const DeviceDescription& description = driver->devices()[d];
       Device device{driver.get(), d, NodeId(static_cast<std::uint32_t>(machine.memory_nodes.size())), {}};
-      machine.memory_nodes.push_back({detail::message(description.worker_class, d), description.capacity});
-      if (description.streams > 0) {
+      const bool runs = description.streams > 0;
+      machine.memory_nodes.push_back({runs ? detail::message(description.worker_class, d) : description.name, description.capacity});
+      if (runs) {
+        emulates_ |= driver->implementation() == WorkerKind::cpu;
         const ClassId worker_class = class_named(machine, description, device.node);
         device.worker = WorkerId(static_cast<std::uint32_t>(machine.workers.size()));
         Worker worker{device.worker, worker_class, device.node, -1, -1 - static_cast<int>(d), description.numa_domain};
@@ -170,6 +178,10 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
   }
   limit_memories(config.memory, machine);
   if (machine.memory_nodes[0].capacity != host) host_limit_ = machine.memory_nodes[0].capacity;
+  if (!config.spill.empty() && host_limit_ == Bytes(0)) {
+    if (host == Bytes(0)) throw ConfigError("MITRA_SPILL: the size of the host's memory is not known; say how much of it Mitra may take: MITRA_MEMORY=host=64GB");
+    host_limit_ = machine.memory_nodes[0].capacity = Bytes(host.value / 5 * kHostShare);
+  }
   of_node_.assign(machine.memory_nodes.size(), -1);
   for (std::size_t i = 0; i < devices_.size(); ++i) of_node_[devices_[i].node.index()] = static_cast<int>(i);
 }

@@ -2,6 +2,8 @@
 // Flow: policy -> SchedulerView -> [live answers] -> live costs, memory manager.
 #include "engine/devices/live_memory.hpp"
 
+#include <algorithm>
+
 #include "engine/hot_path.hpp"
 
 namespace mitra::engine {
@@ -57,6 +59,24 @@ std::optional<Bytes> LiveMemory::room(NodeId node) {
 void LiveMemory::prefetch(const detail::TaskHeader& task, NodeId node) {
   const std::scoped_lock lock(mutex_);
   manager_.prefetch(task, node);
+}
+
+std::string LiveMemory::describe_waiting() {
+  std::string text;
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) return "  the memory manager is busy\n";
+  for (const Frame& frame : frames_) {
+    if (frame.task == nullptr) continue;
+    const Frame::State state = frame.state.load(std::memory_order_acquire);
+    const std::vector<std::uint32_t> queue = manager_.waiting(frame.node);
+    const char* what = state == Frame::State::refused                                      ? "its data were refused"
+                       : state == Frame::State::ready                                      ? "its data have arrived"
+                       : std::ranges::find(queue, frame.number) != queue.end()             ? "waits for room"
+                                                                                           : "waits for its data";
+    text += detail::message("  given away: task '", frame.task->name(), "' #", frame.task->id.load(std::memory_order_relaxed), ' ', what, " in memory '",
+                            machine_.memory_nodes[frame.node.index()].name, '\'', frame.worker.valid() ? ", worker " + std::to_string(frame.worker.value) : std::string(), '\n');
+  }
+  return text;
 }
 
 SimulationReport::Memory LiveMemory::report() {

@@ -31,7 +31,12 @@ bool LiveMemory::allocate(std::uint32_t number, NodeId node) {
 
 void LiveMemory::release(std::uint32_t number, NodeId node) {
   void* memory = std::exchange(buffer(number, node), nullptr);
-  if (node == NodeId(0) || memory == nullptr) return;  // the datum keeps its memory at home as long as it lives
+  if (node == NodeId(0)) {  // without a limit a datum keeps its memory at home as long as it lives
+    detail::DataHeader* const header = manager_.header(number);
+    if (frees_home_ && header != nullptr) memory::free_home(static_cast<Datum&>(*header), host_);
+    return;
+  }
+  if (memory == nullptr) return;
   pools_[place_of(node)].give(static_cast<std::byte*>(memory), manager_.size(number));
 }
 
@@ -67,7 +72,9 @@ void LiveMemory::start_copy(const memory::CopyOrder& order) {
   if (under_way_.size() <= order.transfer) under_way_.resize(order.transfer + 1);
   using Memory = SimulationReport::Memory;
   under_way_[order.transfer] = {order.datum, static_cast<std::uint32_t>(device), &way, order.size.value,
-                                &way == &per_device_[device].in    ? &Memory::to_device
+                                !devices_[device].worker.valid()
+                                    ? (&way == &per_device_[device].in ? &Memory::to_storage : &Memory::from_storage)
+                                : &way == &per_device_[device].in    ? &Memory::to_device
                                 : &way == &per_device_[device].out ? &Memory::from_device
                                                                    : &Memory::between_devices};
   way.pending += order.size.value;

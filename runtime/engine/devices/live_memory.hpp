@@ -58,6 +58,7 @@ struct Frame {
   bool published = false;         ///< Its children may see what it wrote, and have changed it.
   bool failed = false;            ///< The body threw.
   bool known_at_home = false;     ///< A host task with children: its body goes on, with the addresses that it has.
+  bool exceeds = false;           ///< It keeps data on the host, and may wait: others take more room there than there is.
   bool nested = false;            ///< It has waited for its children, and its stream works for others.
   std::string refusal;
   Seconds start;
@@ -172,6 +173,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void prefetch(const detail::TaskHeader& task, NodeId node) override;
 
   SimulationReport::Memory report();
+  /// @returns A line for each task whose data have not arrived, or that nobody has taken since; for people.
+  std::string describe_waiting();
 
  private:
   struct Extra {
@@ -251,6 +254,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   memory::MemoryManager manager_;
   LiveCosts costs_;
   const bool recovers_;
+  const bool frees_home_;  // Mitra's own host memory is limited: what leaves it gives its place back
   Lineage lineage_;
   std::vector<std::unique_ptr<graph::Datum>> buried_;
   std::unordered_map<std::uint64_t, std::vector<void*>> spare_;  // host memory that was put aside, by size

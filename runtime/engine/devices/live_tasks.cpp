@@ -49,7 +49,7 @@ Frame& LiveMemory::new_frame() {
   frame.privates.clear();
   frame.refusal.clear();
   frame.state.store(Frame::State::waiting, std::memory_order_relaxed);
-  frame.published = frame.failed = frame.nested = frame.known_at_home = false;
+  frame.exceeds = frame.published = frame.failed = frame.nested = frame.known_at_home = false;
   frame.implementation = WorkerKind::cpu;
   frame.worker = WorkerId();
   frame.asked_by = nullptr;
@@ -125,6 +125,11 @@ bool LiveMemory::begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool
     frame.refusal = error.what();
     frame.state.store(Frame::State::refused, std::memory_order_release);
     return true;
+  }
+  // A thread that keeps its data may wait for others: those that it has lent, and for its own.
+  if (a_thread_waits && node == NodeId(0)) {
+    frame.exceeds = true;
+    manager_.begin_excess(node);
   }
   if (manager_.acquire(frame.uses, node, frame.number)) {
     deliver(frame, Frame::State::ready);
@@ -263,6 +268,7 @@ bool LiveMemory::leave(Frame& frame, bool ran) {
   manager_.release_unused(std::span(frame.uses).subspan(contents.size()), frame.node);
   const bool kept = ran && !frame.published && remember(frame, contents);
   if (std::exchange(frame.known_at_home, false)) --published_at_home_;
+  if (frame.exceeds) manager_.end_excess(NodeId(0));
   if (frame.nested) --per_device_[place_of(frame.node)].nested;
   for (const Frame::Private& own : frame.privates) {
     if (own.scratch) {
@@ -272,6 +278,7 @@ bool LiveMemory::leave(Frame& frame, bool ran) {
       extras_[number].idle.push_back(own.datum);
     }
   }
+  frame.task = nullptr;
   free_frames_.push_back(&frame);
   return kept;
 }
@@ -279,6 +286,7 @@ bool LiveMemory::leave(Frame& frame, bool ran) {
 void LiveMemory::publish(Frame& frame) {
   const std::scoped_lock lock(mutex_);
   if (frame.node == NodeId(0) && !std::exchange(frame.known_at_home, true)) ++published_at_home_;
+  if (frame.node == NodeId(0) && !std::exchange(frame.exceeds, true)) manager_.begin_excess(NodeId(0));  // its children need room
   if (std::exchange(frame.published, true)) return;  // what an earlier child has made of it is what counts now
   const auto contents = contents_of(frame);
   manager_.publish(contents, frame.node);
