@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 /// Spread memory comes in whole pages: below so many it costs more than it brings.
 constexpr Bytes kSmallestSpread{std::uint64_t{64} << 10};
+/// From here on memory is mapped for itself, so that what is given back is the system's again: the heap keeps what lies between
+/// two things in use, and raises the size from which on it maps when something large is freed.
+constexpr Bytes kSmallestMapped{std::uint64_t{128} << 10};
 
 }  // namespace
 
@@ -34,11 +37,13 @@ HostMemory::~HostMemory() = default;
 
 bool HostMemory::interleaves(Bytes size) const noexcept { return topology_ != nullptr && size >= kSmallestSpread; }
 
+bool HostMemory::is_mapped(Bytes size) const noexcept { return size >= kSmallestMapped || interleaves(size); }
+
 void* HostMemory::allocate(Bytes size) noexcept {
-  if (!interleaves(size)) return ::operator new(size.value, std::align_val_t(kAlignment), std::nothrow);
-  // Pages of its own, which take their placement with them when they are given back.
+  if (!is_mapped(size)) return ::operator new(size.value, std::align_val_t(kAlignment), std::nothrow);
   void* memory = mmap(nullptr, size.value, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return nullptr;
+  if (!interleaves(size)) return memory;
   // Where the system does not let us choose, the memory is as good as any.
   hwloc_set_area_membind(topology_.get(), memory, size.value, hwloc_topology_get_topology_nodeset(topology_.get()),
                          HWLOC_MEMBIND_INTERLEAVE, HWLOC_MEMBIND_BYNODESET);
@@ -46,7 +51,7 @@ void* HostMemory::allocate(Bytes size) noexcept {
 }
 
 void HostMemory::release(void* memory, Bytes size) noexcept {
-  if (!interleaves(size)) return ::operator delete(memory, std::align_val_t(kAlignment));
+  if (!is_mapped(size)) return ::operator delete(memory, std::align_val_t(kAlignment));
   if (memory != nullptr) munmap(memory, size.value);
 }
 

@@ -24,6 +24,8 @@ class HostMemory {
   void release(void* memory, Bytes size) noexcept;
   /// @returns Whether pages of such memory lie on all NUMA domains in turn.
   bool interleaves(Bytes size) const noexcept;
+  /// @returns Whether such memory has pages of its own, which go back to the operating system, with where they lie.
+  bool is_mapped(Bytes size) const noexcept;
 
  private:
   struct Deleter {

@@ -43,9 +43,9 @@ Seconds now() {
 
 void check_memory(const Runtime& rt, const Workload& workload) {
   const Bytes capacity = rt.machine().memory_nodes.empty() ? Bytes{} : rt.machine().memory_nodes.front().capacity;
-  if (capacity == Bytes{} || workload.footprint() <= capacity) return;
+  if (capacity == Bytes{} || workload.footprint() <= capacity || !rt.config().spill.empty()) return;
   throw ConfigError(detail::message("the workload's data take ", workload.footprint().value >> 20,
-                                    " MiB, the machine has ", capacity.value >> 20, " MiB: choose a smaller size"));
+                                    " MiB, the machine has ", capacity.value >> 20, " MiB: choose a smaller size, or a directory for the rest (MITRA_SPILL)"));
 }
 
 }  // namespace

@@ -88,6 +88,8 @@ Json RunRecord::json() const {
                            {"bytes_from_device", moved.from_device.value},
                            {"bytes_peer", moved.between_devices.value},
                            {"bytes_network", moved.network.value},
+                           {"bytes_to_storage", moved.to_storage.value},
+                           {"bytes_from_storage", moved.from_storage.value},
                            {"transfers", moved.transfers},
                            {"evictions", moved.evictions},
                            {"peak_bytes", peak},
