@@ -74,6 +74,7 @@ void TaskEngine::release_commute_locks(ThreadState& self, TaskHeader* task) {
 // ------------------------------------------------------------------------------------------------ execution
 
 TaskHeader* TaskEngine::execute(ThreadState& self, TaskHeader* task) {
+  if (self.to_split != nullptr) [[unlikely]] return run_split(self, std::exchange(self.to_split, nullptr));
   if (memory_ != nullptr) [[unlikely]] return execute_beside_devices(self, task);
   if (task->traits & detail::kRecorded) return execute_nodes(self, task);
   if (self.replay_done != 0) [[unlikely]] flush_replay(self);  // somebody may be waiting for the replay's end

@@ -119,6 +119,7 @@ struct alignas(128) ThreadState {
   detail::ExecutionContext context;  ///< `worker` is not valid() while an application thread is not worker 0.
   Frame* frame = nullptr;     ///< Beside devices: what the task under way holds of the memory; null: nothing is to be told.
   Frame* arrived = nullptr;   ///< Of the task that is to be executed next: its data have been asked for before.
+  TaskHeader* to_split = nullptr;  ///< The task that is to be executed next, which becomes finer ones.
   bool keeps_record = false;         ///< Of the task that it completes next: it may be run again.
   bool on_device = false;            ///< It runs a device's body: it executes nothing else.
   bool device_thread = false;        ///< It has, and has not been worker 0 since.

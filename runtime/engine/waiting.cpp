@@ -23,13 +23,9 @@ TaskHeader* TaskEngine::find_work(ThreadState& self) {
     }
     if (self.awaited.load(std::memory_order_relaxed) > 0) return nullptr;  // one at a time: the others are for others
   }
-  while (splits_waiting_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
-    TaskHeader* task = self.context.worker.valid() ? take_split() : nullptr;
-    if (task == nullptr) break;
-    TaskHeader* const next = run_split(self, task);
-    if (self.deferred != nullptr) complete_deferred(self);
-    if (next != nullptr) return next;
-  }
+  // Not run here: the caller may be about to sleep, and known as a sleeper, while a split function may wait for its tasks.
+  if (splits_waiting_.load(std::memory_order_relaxed) != 0 && self.context.worker.valid()) [[unlikely]]
+    if (TaskHeader* task = take_split()) return self.to_split = task;
   if (TaskHeader* task = take_from_policy(self)) return task;
   if (self.replay_done != 0) flush_replay(self);
   if (replays_running_.load(std::memory_order_relaxed) != 0 && claim_roots(self)) return take_from_policy(self);

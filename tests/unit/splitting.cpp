@@ -1,15 +1,19 @@
 // Tasks that become finer ones when their policy says so: live, in virtual time, in recorded graphs, with failures.
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mitra/mitra.hpp>
 #include <mitra/registry.hpp>
 #include <mitra/simulation_report.hpp>
+#include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "engine/task_engine.hpp"
 #include "support/catch.hpp"
 #include "support/machines.hpp"
 #include "support/runtimes.hpp"
+#include "support/scale.hpp"
 
 using namespace mitra;
 using test::with_workers;
@@ -22,7 +26,7 @@ class SplitsByPriority final : public SchedulingPolicy {
   explicit SplitsByPriority(std::atomic<int>& asked) : asked_(asked) {}
   bool may_split() const override { return true; }
   bool splits(TaskRef task, SchedulerView&) override {
-    CHECK(task.can_split());
+    if (!task.can_split()) throw std::logic_error("asked for a task that cannot be split");
     ++asked_;
     return task.priority() > 0;
   }
@@ -193,6 +197,32 @@ TEST_CASE("a split function may wait for its tasks, submit nothing, or throw") {
     rt.submit(follows, x.read());
     rt.wait();
     CHECK(ran);
+  }
+}
+
+TEST_CASE("split functions that wait, of workers that were about to sleep, leave nobody asleep") {
+  const auto pause = [](int microseconds) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(microseconds);
+    while (std::chrono::steady_clock::now() < until) {}
+  };
+  for (const unsigned workers : {2U, 3U}) {
+    std::atomic<int> asked{0}, runs{0};
+    Runtime rt(with_policy(with_workers(workers), asked));
+    std::vector<double> values(8, 1.0);
+    auto x = rt.data(values, "x");
+    const auto waits = codelet("waits").cpu([](View<double>) {}).split([&](Runtime& sub, VectorRef<double> v) {
+      for (int i = 0; i < 2; ++i)
+        sub.submit("part", [&](View<double>) { pause(i == 0 ? 100 : 10), ++runs; }, v.blocked(4)(i).readwrite());
+      sub.wait();
+    });
+    // A worker falls asleep some time after it has had work last: pauses of all lengths around that.
+    const int rounds = test::kSanitized ? 300 : 3000;
+    for (int round = 0; round < rounds; ++round) {
+      rt.submit({.priority = 1}, waits, x.readwrite());
+      pause(round % 300);
+      rt.wait();
+    }
+    CHECK(runs == rounds * 2);
   }
 }
 
