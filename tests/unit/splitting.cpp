@@ -212,7 +212,7 @@ TEST_CASE("split functions that wait, of workers that were about to sleep, leave
     auto x = rt.data(values, "x");
     const auto waits = codelet("waits").cpu([](View<double>) {}).split([&](Runtime& sub, VectorRef<double> v) {
       for (int i = 0; i < 2; ++i)
-        sub.submit("part", [&](View<double>) { pause(i == 0 ? 100 : 10), ++runs; }, v.blocked(4)(i).readwrite());
+        sub.submit("part", [&, i](View<double>) { pause(i == 0 ? 100 : 10), ++runs; }, v.blocked(4)(i).readwrite());
       sub.wait();
     });
     // A worker falls asleep some time after it has had work last: pauses of all lengths around that.
