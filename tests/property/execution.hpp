@@ -52,7 +52,12 @@ class Execution {
   std::string wrong_values(const Oracle& oracle) const {
     std::string text;
     for (std::size_t d = 0; d < values.size(); ++d)
-      if (values[d] != oracle.data[d]) text += detail::message(text.empty() ? "" : "; ", "datum d", d, " holds a wrong value in the end");
+      if (values[d] != oracle.data[d])
+        text += detail::message(text.empty() ? "" : "; ", "datum d", d, " holds a wrong value in the end, ", values[d], " and not ", oracle.data[d]);
+    if (text.empty()) return text;
+    const Statistics s = rt_.statistics();
+    text += detail::message("; ", s.submitted, " tasks submitted, ", s.executed, " bodies run, ", s.lost_devices, " devices lost, ", s.recomputed, " bodies run again");
+    if (s.memory) text += detail::message(", ", s.memory->transfers, " copies, ", s.memory->evictions, " evictions");
     return text;
   }
 

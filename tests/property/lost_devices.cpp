@@ -34,6 +34,7 @@ void lose_devices(std::uint64_t seeds) {
     lost += rt.statistics().lost_devices;
     recomputed += rt.statistics().recomputed;
   }
+  if (test::seeds(seeds).size() < seeds) return;  // one seed alone proves nothing of the others
   CHECK(lost > seeds / 5);
   CHECK(recomputed > seeds / 20);
 }
