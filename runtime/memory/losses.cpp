@@ -31,19 +31,28 @@ std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
   return lost;
 }
 
-MemoryManager::Restored MemoryManager::restore(std::uint32_t datum) {
+void MemoryManager::restore(std::uint32_t datum) {
   const NodeId home(0);
   Replica& r = replica(datum, home);
   if (r.transfer != kNone) {
     transfers_[r.transfer].doomed = false;
     transfers_[r.transfer].restores = true;
-    return Restored::with_copy;
+    return;
   }
-  if (r.pins != 0) return Restored::overwritten;  // who would read it waits for a transfer
+  if (r.pins != r.outgoing) return;  // by a task, which overwrites it: who would read it waits for a transfer
   if (!r.allocated) allocate(datum, home);
-  set_state(datum, home, ReplicaState::modified);
-  list(datum, home);
-  return Restored::here;
+  if (r.outgoing == 0) {
+    client_.put_home(datum);
+    set_state(datum, home, ReplicaState::modified);
+    return list(datum, home);
+  }
+  // Older content is still on its way from there: a transfer that has nothing to copy, and waits for those.
+  const std::uint32_t transfer = new_transfer({.datum = datum, .from = home, .to = home, .urgent = true, .restores = true});
+  r.transfer = transfer;
+  hold_up(transfer);
+  pin(datum, home);
+  ++r.outgoing;
+  client_.home_changed(datum);
 }
 
 }  // namespace mitra::memory

@@ -77,6 +77,8 @@ class MemoryClient {
   virtual void release(std::uint32_t datum, NodeId node) { static_cast<void>(datum), static_cast<void>(node); }
   /// The node holds the datum's content from now on: a copy has arrived.
   virtual void arrived(std::uint32_t datum, NodeId node) { static_cast<void>(datum), static_cast<void>(node); }
+  /// What was lost is known again, and belongs in node 0's memory, where nobody reads or writes it now: it is to be put there.
+  virtual void put_home(std::uint32_t datum) { static_cast<void>(datum); }
   /// What node 0 may do with the datum without asking may be something else now: @see MemoryManager::home().
   virtual void home_changed(std::uint32_t datum) { static_cast<void>(datum); }
   /// @returns Whether copies from one to the other are possible. A host's memory reaches all of its compute node, and is reached.
@@ -179,15 +181,9 @@ class MemoryManager {
   /// The node's memory is gone. @returns The data whose content lay nowhere else: each is to be restored, or given up, before
   /// anything else is asked for. Copies under way from and to the node end as ever.
   std::vector<std::uint32_t> lose(NodeId node);
-  enum class Restored : std::uint8_t {
-    here,         ///< Put it into node 0's memory now.
-    with_copy,    ///< A copy of what it was before is still on its way there: when that has ended, before copy_arrived() tells of it.
-    overwritten,  ///< Not at all: a task is writing it there.
-  };
-  /// The content of a lost datum is known again. @returns When it is to be put into node 0's memory.
-  Restored restore(std::uint32_t datum);
-  /// @returns Whether restored content is to be put where this transfer ends, whatever it brings.
-  bool restores(std::uint32_t transfer) const { return transfers_[transfer].restores && !transfers_[transfer].doomed; }
+  /// The content of a lost datum is known again: the client is asked to put it home, at once or when copies of what it was before
+  /// have ended that are on their way there, or from there; not if a task overwrites it there.
+  void restore(std::uint32_t datum);
   void give_up(std::uint32_t datum) { data_[datum].lost = true; }
 
   Bytes bytes_missing(const detail::TaskHeader& task, NodeId node) const;
@@ -273,7 +269,7 @@ class MemoryManager {
     bool given_up = false;         // it has failed too often
     bool started = false;          // otherwise it waits until its source has arrived, or its target is at rest
     bool follows = false;          // its source has not arrived yet
-    bool restores = false;         // what was lost will be put where it ends
+    bool restores = false;         // what was lost will be put where it ends; from node 0 to itself: nothing is copied
     std::uint8_t failures = 0;
     std::uint32_t in_the_way = 0;            // older transfers that still read where this one will write
     std::vector<std::uint32_t> tickets{};    // that wait for it
@@ -292,6 +288,8 @@ class MemoryManager {
   const Replica& replica(std::uint32_t datum, NodeId node) const {
     return replicas_[std::size_t{datum} * nodes_.size() + node.index()];
   }
+  /// What was lost will be put where it ends, whatever it brings.
+  bool restores(std::uint32_t transfer) const { return transfers_[transfer].restores && !transfers_[transfer].doomed; }
   /// Its content will be in node 0's memory, and lies nowhere yet.
   bool is_restored(std::uint32_t datum) const {
     const Replica& home = replica(datum, NodeId(0));

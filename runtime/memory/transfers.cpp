@@ -111,7 +111,7 @@ std::uint32_t MemoryManager::fetch(std::uint32_t datum, NodeId to, bool urgent) 
 void MemoryManager::hold_up(std::uint32_t transfer) {
   Transfer& held = transfers_[transfer];
   for (std::uint32_t t = 0; t < transfers_.size(); ++t) {
-    if (transfers_[t].datum != held.datum || transfers_[t].from != held.to || transfers_[t].contribution) continue;
+    if (t == transfer || transfers_[t].datum != held.datum || transfers_[t].from != held.to || transfers_[t].contribution) continue;
     transfers_[t].held_up.push_back(transfer);
     ++held.in_the_way;
   }
@@ -128,8 +128,8 @@ void MemoryManager::end_of_way(const Transfer& transfer) {
 void MemoryManager::start_if_free(std::uint32_t number) {
   const Transfer& transfer = transfers_[number];
   if (transfer.follows || transfer.in_the_way != 0) return;
-  if (transfer.doomed)
-    copy_arrived(number);  // nobody wants it any more
+  if (transfer.doomed || transfer.from == transfer.to)  // nobody wants it any more, or there is nothing to copy
+    copy_arrived(number);
   else
     start(number);
 }
@@ -169,6 +169,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
     target.transfer = kNone;
     const bool stale = transfer.doomed || transfer.given_up || data_[datum].header == nullptr;
     if (!stale) {
+      if (transfer.restores) client_.put_home(datum);
       set_state(datum, to, ReplicaState::shared);
       client_.arrived(datum, to);
       Replica& source = replica(datum, from);
@@ -231,7 +232,7 @@ void MemoryManager::copy_arrived(std::uint32_t number) {
 void MemoryManager::copy_failed(std::uint32_t number) {
   constexpr std::uint8_t kAttempts = 3;
   Transfer& transfer = transfers_[number];
-  if (transfer.doomed) return copy_arrived(number);  // nobody wants what it would have brought
+  if (transfer.doomed || transfer.restores) return copy_arrived(number);  // nobody wants what it would have brought
   if (data_[transfer.datum].header != nullptr && ++transfer.failures < kAttempts) {
     return start(number);
   }

@@ -243,6 +243,50 @@ TEST_CASE("a body that only writes sees, after it has waited, what its child has
   CHECK(x[0] == 3.0);
 }
 
+TEST_CASE("content that is made again waits for older content that is still being copied from its place") {
+  /// Tasks with priority are for the first device, the others for the second one, which gets the input of all of them.
+  class Overtakes final : public SchedulingPolicy {
+   public:
+    void ready(TaskRef task, SchedulerView& view) override {
+      view.prefetch(task, NodeId(2));
+      tasks_.push_back(task);
+    }
+    TaskRef next(WorkerId worker, SchedulerView& view) override {
+      for (std::size_t i = 0; i < tasks_.size(); ++i) {
+        const TaskRef task = tasks_[i];
+        if (view.machine().workers[worker.index()].node != NodeId(task.priority() > 0 ? 1 : 2)) continue;
+        tasks_.erase(tasks_.begin() + static_cast<std::ptrdiff_t>(i));
+        return task;
+      }
+      return {};
+    }
+
+   private:
+    std::vector<TaskRef> tasks_;
+  };
+  for (const int call : {4, 5}) {  // the second task's: its allocation, its copy
+    Config config = test::with_workers(1);
+    config.emu = detail::message("2:mem=1 MB,bw=1000 GB/s,latency=50 ms,speed=0.01,poison=1,lose=0@", call);
+    config.policy = [] { return std::make_unique<Overtakes>(); };
+    Runtime rt(config);
+    std::vector<double> x(100, 1.0), y(100, 2.0), z(100, 3.0);
+    auto X = rt.data(x, "x"), Y = rt.data(y, "y"), Z = rt.data(z, "z");
+    auto order = rt.token("order");
+    rt.submit({.name = "before it on the way to the second device"}, kAdd, Y.readwrite(), 1.0);
+    rt.submit({.name = "written", .priority = 1}, codelet("add").cpu([](View<double> v) {
+      for (double& e : v) e += 5.0;
+    }), X.readwrite(), order.write());
+    rt.submit({.name = "lost", .priority = 1}, codelet("add").cpu([](View<double> v) {
+      for (double& e : v) e += 7.0;
+    }), Z.readwrite(), order.read());
+    rt.wait();
+    CHECK(rt.statistics().lost_devices == 1);
+    CHECK(x == std::vector<double>(100, 6.0));
+    CHECK(y == std::vector<double>(100, 3.0));
+    CHECK(z == std::vector<double>(100, 10.0));
+  }
+}
+
 TEST_CASE("a Runtime may end while copies are under way for which nobody waits") {
   /// Brings the input to the second device, too, where nobody needs it.
   class Prefetches final : public SchedulingPolicy {

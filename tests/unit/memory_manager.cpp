@@ -254,8 +254,8 @@ TEST_CASE("what is restored while an older copy is on its way to the same place 
   rig.acquire(update, kTwo);
   rig.manager.release(update, kTwo);
   REQUIRE(rig.manager.lose(kTwo) == std::vector{a.replicas});
-  CHECK(rig.manager.restore(a.replicas) == memory::MemoryManager::Restored::with_copy);
-  CHECK(rig.manager.restores(rig.copies[0].transfer));
+  rig.manager.restore(a.replicas);
+  CHECK(rig.put.empty());
   const auto read = reads(a);
   const auto ticket = rig.acquire(read, NodeId(3));
   const auto at_home = rig.acquire(read, kHost);
@@ -270,10 +270,58 @@ TEST_CASE("what is restored while an older copy is on its way to the same place 
   }
   SECTION("also if the older copy's source is lost meanwhile") {
     CHECK(rig.manager.lose(kOne).empty());
-    CHECK(rig.manager.restores(rig.copies[0].transfer));
+    CHECK(rig.put.empty());
     rig.arrive_all();
     CHECK((rig.is_ready(ticket) && rig.is_ready(at_home)));
   }
+  CHECK(rig.put == std::vector{a.replicas});
+}
+
+TEST_CASE("what is restored while older content is on its way from there is put there when that has ended") {
+  MemoryRig rig({0, 4, 4});
+  auto& a = rig.datum();
+  const auto read = reads(a);
+  rig.manager.prefetch(read, kTwo);  // slow: it is overtaken by a task that writes
+  REQUIRE(rig.copies.size() == 1);
+  const auto update = MemoryTask({{&a, AccessMode::readwrite}});
+  const auto updated = rig.acquire(update, kOne);
+  rig.arrive(1);
+  REQUIRE(rig.is_ready(updated));
+  rig.manager.release(update, kOne);
+  REQUIRE(rig.manager.lose(kOne) == std::vector{a.replicas});
+  rig.manager.restore(a.replicas);
+  rig.manager.check();
+  CHECK(rig.put.empty());
+  CHECK(rig.manager.is_written(a.replicas));
+  SECTION("readers wait for it") {
+    const auto at_home = rig.acquire(read, kHost), there = rig.acquire(read, kTwo);
+    CHECK_FALSE((rig.is_ready(at_home) || rig.is_ready(there)));
+    rig.arrive();
+    CHECK(rig.put == std::vector{a.replicas});
+    CHECK(rig.is_ready(at_home));
+    rig.arrive_all();
+    CHECK(rig.is_ready(there));
+  }
+  SECTION("nobody waits for it") {
+    rig.arrive_all();
+    CHECK(rig.put == std::vector{a.replicas});
+    CHECK(rig.manager.state(a.replicas, kHost) == ReplicaState::modified);
+  }
+  SECTION("who replaces it makes it needless") {
+    const auto write = writes(a);
+    const auto ticket = rig.acquire(write, kHost);
+    CHECK_FALSE(rig.is_ready(ticket));  // the copy still reads there
+    rig.arrive_all();
+    REQUIRE(rig.is_ready(ticket));
+    rig.manager.release(write, kHost);
+    CHECK(rig.manager.state(a.replicas, kHost) == ReplicaState::modified);
+  }
+  SECTION("it may be forgotten") {
+    rig.manager.forget(a);
+    rig.arrive_all();
+    CHECK(rig.put.empty());
+  }
+  rig.manager.check();
 }
 
 TEST_CASE("what a task is overwriting is not restored under its hands") {
@@ -283,7 +331,8 @@ TEST_CASE("what a task is overwriting is not restored under its hands") {
   const auto write = writes(a);
   REQUIRE(rig.is_ready(rig.acquire(write, kHost)));
   REQUIRE(rig.manager.lose(kOne) == std::vector{a.replicas});
-  CHECK(rig.manager.restore(a.replicas) == memory::MemoryManager::Restored::overwritten);
+  rig.manager.restore(a.replicas);
+  CHECK(rig.put.empty());
   rig.manager.release(write, kHost);
   rig.manager.check();
   CHECK(rig.manager.holds(a, kHost));

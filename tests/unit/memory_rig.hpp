@@ -38,7 +38,7 @@ struct MemoryRig final : memory::MemoryClient {
     NodeId from, to;
     Bytes size;
     bool urgent;
-    std::uint32_t transfer;
+    std::uint32_t transfer, datum;
   };
 
   /// @param capacities  Of the host, then of the devices; 0: no limit.
@@ -80,7 +80,7 @@ struct MemoryRig final : memory::MemoryClient {
   }
 
   void start_copy(const memory::CopyOrder& order) override {
-    copies.push_back({order.from, order.to, order.size, order.urgent, order.transfer});
+    copies.push_back({order.from, order.to, order.size, order.urgent, order.transfer, order.datum});
     ++started;
   }
   void data_ready(std::uint32_t ticket) override {
@@ -88,6 +88,11 @@ struct MemoryRig final : memory::MemoryClient {
     ready[ticket] = true;
   }
   bool reaches(NodeId from, NodeId to) override { return joined || from == host || to == host; }
+  void put_home(std::uint32_t datum) override {
+    // Nobody may read there, or write, what is put there now.
+    for (const Copy& copy : copies) MITRA_CHECK(copy.datum != datum || copy.from != host, "datum ", datum, " is put where a copy reads");
+    put.push_back(datum);
+  }
   void data_refused(std::uint32_t ticket, memory::Refusal) override { refused.push_back(ticket); }
   Seconds copy_time(NodeId from, NodeId to, Bytes size) override {
     return Seconds(static_cast<double>(size.value) * (from == host || to == host ? 1.0 : 2.0));
@@ -114,6 +119,7 @@ struct MemoryRig final : memory::MemoryClient {
   std::size_t started = 0;
   std::vector<bool> ready;   // by ticket
   std::vector<std::uint32_t> refused;  // tickets
+  std::vector<std::uint32_t> put;      // restored data that were put home
   std::vector<const void*> offered;  // victims, the last time
   const void* wanted_victim = nullptr;
 };

@@ -120,13 +120,9 @@ void LiveMemory::end_copy(std::uint64_t token, const DeviceResult& result) {
   const std::scoped_lock lock(mutex_);
   const auto transfer = static_cast<std::uint32_t>(token);
   under_way_[transfer].way->pending -= under_way_[transfer].bytes;
-  if (manager_.restores(transfer)) {  // whatever it has brought, or not
-    put_home(under_way_[transfer].datum);
-  } else if (!result.ok()) {
-    why_not_copied_ = result.text;
-    return manager_.copy_failed(transfer);
-  }
-  manager_.copy_arrived(transfer);
+  if (result.ok()) return manager_.copy_arrived(transfer);
+  why_not_copied_ = result.text;
+  manager_.copy_failed(transfer);
 }
 
 bool LiveMemory::reaches(NodeId from, NodeId to) {

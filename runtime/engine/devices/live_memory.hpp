@@ -205,7 +205,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void hasten(std::uint32_t transfer) override;
   void data_ready(std::uint32_t ticket) override;
   void data_refused(std::uint32_t ticket, memory::Refusal why) override;
-  void put_home(std::uint32_t number);
+  void put_home(std::uint32_t number) override;
   void record_submitted(const detail::TaskHeader& task);
   void record_ready(const detail::TaskHeader& task);
   bool reaches(NodeId from, NodeId to) override;

@@ -148,7 +148,7 @@ void LiveMemory::end_loss(const std::vector<std::uint32_t>& lost) {
       manager_.give_up(number);
       continue;
     }
-    if (manager_.restore(number) == memory::MemoryManager::Restored::here) put_home(number);
+    manager_.restore(number);
   }
 }
 
