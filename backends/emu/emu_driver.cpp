@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
-#include <new>
 
 #include <mitra/error.hpp>
 
@@ -56,10 +55,6 @@ class EmuDriver final : public DeviceDriver {
 
   DeviceResult allocate(unsigned device, Bytes size, std::byte*& memory) noexcept override { return devices_[device].allocate(size, memory); }
   void release(unsigned device, std::byte* memory, Bytes size) noexcept override { devices_[device].release(memory, size); }
-  std::byte* allocate_host(Bytes size) noexcept override {
-    return static_cast<std::byte*>(::operator new(size.value, std::align_val_t(kHostAlignment), std::nothrow));
-  }
-  void release_host(std::byte* memory, Bytes) noexcept override { ::operator delete(memory, std::align_val_t(kHostAlignment)); }
 
   DeviceResult attach(unsigned) noexcept override { return {}; }
   DeviceResult copy(unsigned device, const DeviceCopy& copy) noexcept override {
@@ -78,7 +73,6 @@ class EmuDriver final : public DeviceDriver {
   void wake(unsigned device) noexcept override { devices_[device].wake(); }
 
  private:
-  static constexpr std::size_t kHostAlignment = 64;
   const EmuOptions options_;
   const double dilation_;
   std::vector<DeviceDescription> descriptions_;

@@ -31,7 +31,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kBlock = 4096;        // places in the file are multiples of a page's size
 constexpr std::uint64_t kFirst = kBlock;      // the address of the file's first byte: none is null
-constexpr std::size_t kHostAlignment = 64;
 
 std::uint64_t blocks(Bytes size) { return (size.value + kBlock - 1) / kBlock * kBlock; }
 
@@ -130,10 +129,6 @@ class SpillDriver final : public DeviceDriver {
     // What cannot be given back to the file system is used again, or goes with the file.
     static_cast<void>(::fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(place(memory)), static_cast<off_t>(blocks(size))));
   }
-  std::byte* allocate_host(Bytes size) noexcept override {
-    return static_cast<std::byte*>(::operator new(size.value, std::align_val_t(kHostAlignment), std::nothrow));
-  }
-  void release_host(std::byte* memory, Bytes) noexcept override { ::operator delete(memory, std::align_val_t(kHostAlignment)); }
 
   DeviceResult attach(unsigned) noexcept override { return {}; }
   DeviceResult copy(unsigned, const DeviceCopy& copy) noexcept override {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -99,8 +100,14 @@ class DeviceDriver {
   virtual DeviceResult allocate(unsigned device, Bytes size, std::byte*& memory) noexcept = 0;
   virtual void release(unsigned device, std::byte* memory, Bytes size) noexcept = 0;
   /// @returns Host memory that this driver's copies reach without staging, aligned to 64 bytes; null if there is none left.
-  virtual std::byte* allocate_host(Bytes size) noexcept = 0;
-  virtual void release_host(std::byte* memory, Bytes size) noexcept = 0;
+  /// That is any memory, unless a driver says otherwise.
+  virtual std::byte* allocate_host(Bytes size) noexcept {
+    return static_cast<std::byte*>(::operator new(size.value, std::align_val_t(kHostAlignment), std::nothrow));
+  }
+  virtual void release_host(std::byte* memory, Bytes size) noexcept {
+    static_cast<void>(size);
+    ::operator delete(memory, std::align_val_t(kHostAlignment));
+  }
 
   // --- work. @thread the device's own ---
 
@@ -120,6 +127,9 @@ class DeviceDriver {
   virtual void wait(unsigned device, Seconds limit) noexcept = 0;
   /// Ends a wait(), or the next one. @thread any
   virtual void wake(unsigned device) noexcept = 0;
+
+ private:
+  static constexpr std::size_t kHostAlignment = 64;
 };
 
 }  // namespace mitra

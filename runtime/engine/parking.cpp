@@ -61,15 +61,23 @@ bool Parking::unannounce(Parker& parker) {
   return true;
 }
 
-void Parking::wake(Parker& parker, Token why) {
+/// @param choose  Called with the lock: one of the sleepers, or their end.
+template <class Choose>
+void Parking::wake_chosen(Token why, Choose choose) {
+  Parker* chosen = nullptr;
   {
     detail::SpinGuard guard(lock_);
-    const auto place = std::find(sleepers_.begin(), sleepers_.end(), &parker);
+    const auto place = choose();
     if (place == sleepers_.end()) return;
+    chosen = *place;
     sleepers_.erase(place);
     state_.fetch_add(why == Token::search ? kSearching - 1 : ~std::uint64_t{0}, std::memory_order_seq_cst);
   }
-  parker.unpark(why);
+  chosen->unpark(why);
+}
+
+void Parking::wake(Parker& parker, Token why) {
+  wake_chosen(why, [&]() MITRA_NO_THREAD_SAFETY_ANALYSIS { return std::find(sleepers_.begin(), sleepers_.end(), &parker); });
 }
 
 // Producers relied on the searchers that they saw, and woke nobody. The last one to leave hands this duty on, also when it
@@ -80,28 +88,16 @@ void Parking::end_search() noexcept {
 }
 
 void Parking::wake_one() noexcept {
-  Parker* chosen = nullptr;
-  {
-    detail::SpinGuard guard(lock_);
-    if (sleepers_.empty() || workers_ - sleepers_.size() >= processors_) return;
-    chosen = sleepers_.back();  // the last to sleep has the warmest cache
-    sleepers_.pop_back();
-    state_.fetch_add(kSearching - 1, std::memory_order_seq_cst);
-  }
-  chosen->unpark(Token::search);
+  wake_chosen(Token::search, [&]() MITRA_NO_THREAD_SAFETY_ANALYSIS {
+    const bool enough = sleepers_.empty() || workers_ - sleepers_.size() >= processors_;
+    return enough ? sleepers_.end() : sleepers_.end() - 1;  // the last to sleep has the warmest cache
+  });
 }
 
 void Parking::wake_sound() noexcept {
-  Parker* chosen = nullptr;
-  {
-    detail::SpinGuard guard(lock_);
-    const auto place = std::find_if(sleepers_.begin(), sleepers_.end(), [](const Parker* p) { return !p->naps_; });
-    if (place == sleepers_.end()) return;
-    chosen = *place;
-    sleepers_.erase(place);
-    state_.fetch_add(kSearching - 1, std::memory_order_seq_cst);
-  }
-  chosen->unpark(Token::search);
+  wake_chosen(Token::search, [&]() MITRA_NO_THREAD_SAFETY_ANALYSIS {
+    return std::find_if(sleepers_.begin(), sleepers_.end(), [](const Parker* p) { return !p->naps_; });
+  });
 }
 
 void Parking::set_naps(Parker& parker, bool naps) noexcept {

@@ -70,6 +70,8 @@ class Parking {
   void announce(Parker& parker);
   bool unannounce(Parker& parker);
   void wake_one() noexcept;
+  template <class Choose>
+  void wake_chosen(Token why, Choose choose);
   void set_naps(Parker& parker, bool naps) noexcept;
 
   static constexpr std::uint64_t kSearching = std::uint64_t{1} << 32;

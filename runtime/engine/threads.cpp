@@ -57,6 +57,8 @@ std::unique_ptr<const MachineDescription> describe_machine(const Config& config)
   if (!config.teams.empty() && config.teams != "0")
     throw ConfigError(detail::message("teams=", config.teams, ": machine '", config.machine,
                                       "' has its workers from its file, teams among them (class.NAME.cores); unset MITRA_TEAMS"));
+  if (!config.spill.empty())
+    throw ConfigError(detail::message("spill=", config.spill, ": in virtual time nothing is written anywhere; unset MITRA_SPILL"));
   if (!(config.noise >= 0.0 && config.noise <= 10.0))
     throw ConfigError(detail::message("noise=", config.noise, ": a sigma of 0 to 10 is expected (set by MITRA_NOISE)"));
   if (!(config.unknown >= Seconds(0.0) && config.unknown < Seconds(1e9)))

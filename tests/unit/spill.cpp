@@ -53,6 +53,15 @@ Config beside_directory(const std::string& limits, unsigned workers = 2) {
 
 constexpr std::size_t kLength = 8192;  // numbers: 64 KiB
 
+/// Blocks of Mitra's own, each full of its number when its task has run.
+std::vector<Vector<double>> numbered_blocks(Runtime& rt, std::size_t count) {
+  std::vector<Vector<double>> data;
+  for (std::size_t d = 0; d < count; ++d) data.push_back(rt.vector<double>(kLength, "block"));
+  for (std::size_t d = 0; d < count; ++d)
+    rt.submit("fill", [d](View<double> x) { std::fill(x.begin(), x.end(), static_cast<double>(d)); }, data[d].write());
+  return data;
+}
+
 }  // namespace
 
 TEST_CASE("a spill directory keeps columns with and without gaps") {
@@ -119,15 +128,17 @@ TEST_CASE("a directory that there is not is an error that names it") {
   Config config = with_workers(1);
   config.spill = o.directory;
   CHECK_THROWS_AS(Runtime(config), ConfigError);
+  config.spill = directory();
+  config.workers = 0;
+  config.backend = "sim";
+  config.machine = "identical-3";
+  CHECK_THROWS_WITH(Runtime(config), test::contains("virtual time") && test::contains("MITRA_SPILL"));
 }
 
 TEST_CASE("data that do not fit the host go to the directory and come back") {
   Runtime rt(beside_directory("host=512 KiB"));
   CHECK(rt.machine().memory_nodes.back().name == "spill");
-  std::vector<Vector<double>> data;
-  for (int d = 0; d < 64; ++d) data.push_back(rt.vector<double>(kLength, "block"));  // 4 MiB
-  for (int d = 0; d < 64; ++d)
-    rt.submit("fill", [d](View<double> x) { std::fill(x.begin(), x.end(), static_cast<double>(d)); }, data[static_cast<std::size_t>(d)].write());
+  const std::vector<Vector<double>> data = numbered_blocks(rt, 64);  // 4 MiB
   rt.wait();
   std::atomic<int> right{0};
   for (std::size_t d = 64; d-- > 0;)
@@ -155,10 +166,7 @@ TEST_CASE("lent data stay where they are, whatever the host's limit") {
 
 TEST_CASE("acquired data stay in memory, though others need the room") {
   Runtime rt(beside_directory("host=192 KiB"));
-  std::vector<Vector<double>> data;
-  for (int d = 0; d < 12; ++d) data.push_back(rt.vector<double>(kLength, "block"));
-  for (std::size_t d = 0; d < 12; ++d)
-    rt.submit("fill", [d](View<double> x) { std::fill(x.begin(), x.end(), static_cast<double>(d)); }, data[d].write());
+  const std::vector<Vector<double>> data = numbered_blocks(rt, 12);
   const auto first = rt.acquire(data[0].read());
   const auto view = first.view();
   const auto second = rt.acquire(data[11].read());  // its task, and all before it, found room
@@ -172,10 +180,7 @@ TEST_CASE("devices, a small host and a directory: what leaves a device goes thro
   config.scheduler = "dmdas";
   config.emu = "2:mem=192 KiB,bw=1000 GB/s,latency=0 s,speed=100,poison=1";
   Runtime rt(config);
-  std::vector<Vector<double>> data;
-  for (int d = 0; d < 32; ++d) data.push_back(rt.vector<double>(kLength, "block"));
-  for (std::size_t d = 0; d < 32; ++d)
-    rt.submit("fill", [d](View<double> x) { std::fill(x.begin(), x.end(), static_cast<double>(d)); }, data[d].write());
+  const std::vector<Vector<double>> data = numbered_blocks(rt, 32);
   for (int round = 0; round < 3; ++round)
     for (std::size_t d = 0; d < 32; ++d)
       rt.submit("add", [](View<const double> x, View<double> y) {
@@ -196,10 +201,7 @@ TEST_CASE("devices, a small host and a directory: what leaves a device goes thro
 
 TEST_CASE("a directory with a limit that is reached: the host holds more than it should, and the run goes on") {
   Runtime rt(beside_directory("host=128 KiB,spill=128 KiB"));
-  std::vector<Vector<double>> data;
-  for (int d = 0; d < 16; ++d) data.push_back(rt.vector<double>(kLength, "block"));
-  for (std::size_t d = 0; d < 16; ++d)
-    rt.submit("fill", [d](View<double> x) { std::fill(x.begin(), x.end(), static_cast<double>(d)); }, data[d].write());
+  const std::vector<Vector<double>> data = numbered_blocks(rt, 16);
   std::atomic<int> right{0};
   for (std::size_t d = 0; d < 16; ++d)
     rt.submit("look", [d, &right](View<const double> x) { right += x[3] == static_cast<double>(d); }, data[d].read());

@@ -67,14 +67,15 @@ std::string LiveMemory::describe_waiting() {
   if (!lock.owns_lock()) return "  the memory manager is busy\n";
   for (const Frame& frame : frames_) {
     if (frame.task == nullptr) continue;
-    const Frame::State state = frame.state.load(std::memory_order_acquire);
-    const std::vector<std::uint32_t> queue = manager_.waiting(frame.node);
-    const char* what = state == Frame::State::refused                                      ? "its data were refused"
-                       : state == Frame::State::ready                                      ? "its data have arrived"
-                       : std::ranges::find(queue, frame.number) != queue.end()             ? "waits for room"
-                                                                                           : "waits for its data";
-    text += detail::message("  given away: task '", frame.task->name(), "' #", frame.task->id.load(std::memory_order_relaxed), ' ', what, " in memory '",
-                            machine_.memory_nodes[frame.node.index()].name, '\'', frame.worker.valid() ? ", worker " + std::to_string(frame.worker.value) : std::string(), '\n');
+    const auto is_in = [&](const auto& list, const auto& what) { return std::ranges::find(list, what) != list.end(); };
+    const auto& arrived = frame.node == NodeId(0) ? arrived_at_host_ : per_device_[place_of(frame.node)].arrived;
+    const bool asks = frame.state.load(std::memory_order_acquire) == Frame::State::waiting;
+    if (!asks && !is_in(arrived, &frame)) continue;  // it is in somebody's hands
+    const char* const what = !asks ? "has its data, and nobody takes it," : is_in(manager_.waiting(frame.node), frame.number) ? "waits for room" : "waits for its data";
+    text += detail::message("  given away: task '", frame.task->name(), "' #", frame.task->id.load(std::memory_order_relaxed), ' ', what,
+                            " in memory '", machine_.memory_nodes[frame.node.index()].name, '\'');
+    if (frame.worker.valid()) text += detail::message(", worker ", frame.worker.value);
+    text += '\n';
   }
   return text;
 }

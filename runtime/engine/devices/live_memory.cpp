@@ -32,7 +32,8 @@ LiveMemory::LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceS
     : engine_(engine), machine_(machine), devices_(devices), host_(host), policy_(policy),
       has_teams_(std::ranges::any_of(machine.workers, [](const Worker& w) { return w.cores > 1; })), largest_(machine),
       manager_(with_host_limit(machine, devices.host_limit()), *this, policy.chooses_victims(), false), costs_(machine, std::move(model)),
-      recovers_(recovers && devices.host_limit() == Bytes(0)), frees_home_(devices.host_limit() != Bytes(0)), lineage_(*this), buffers_(machine.memory_nodes.size()), extras_(1),
+      recovers_(recovers && devices.host_limit() == Bytes(0)), frees_home_(devices.host_limit() != Bytes(0)),
+      lineage_(*this), buffers_(machine.memory_nodes.size()), extras_(1),
       per_device_(devices.all().size()) {
   for (const Device& device : devices.all()) pools_.emplace_back(device);
   for (std::size_t i = 0; i < per_device_.size(); ++i) {
