@@ -97,7 +97,7 @@ inline bool is_cancelled(const TaskHeader& task) {
     policy_->ready(TaskRef(task), self.view);
     policy_holds_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (device_workers_ != nullptr) [[unlikely]] device_workers_->wake_hungry();
+  if (device_workers_ != nullptr && DeviceWorkers::may_run(*task)) [[unlikely]] device_workers_->wake_hungry();
   parking_.wake_for_work();
 }
 

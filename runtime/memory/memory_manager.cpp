@@ -168,7 +168,21 @@ bool MemoryManager::can_ever_hold(std::span<const Use> uses, NodeId node) const 
   return capacity == 0 || bytes_of(uses) <= capacity;
 }
 
+/// Nothing has to be brought, nor waited for.
+bool MemoryManager::in_place(std::span<const Use> uses, NodeId node) const {
+  if (nodes_[node.index()].gone) return false;
+  return std::ranges::all_of(uses, [&](const Use& use) {
+    const Replica& r = replica(use.datum, node);
+    if (!takes_room(use.mode) || !r.allocated || r.transfer != kNone) return false;
+    return (!fetches(use.mode) || r.state != ReplicaState::invalid) && (!writes(use.mode) || r.outgoing == 0);
+  });
+}
+
 bool MemoryManager::acquire(std::span<const Use> uses, NodeId node, std::uint32_t number, bool folds) {
+  if (!folds && in_place(uses, node)) {
+    for (const Use& use : uses) pin(use.datum, node);
+    return true;
+  }
   if (tickets_.size() <= number) tickets_.resize(number + 1);
   Ticket& ticket = tickets_[number];
   ticket.uses.assign(uses.begin(), uses.end());

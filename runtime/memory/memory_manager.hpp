@@ -313,6 +313,7 @@ class MemoryManager {
   bool make_room_for(std::span<const Use> uses, NodeId node);
   bool reserve(std::span<const Use> uses, NodeId node, bool at_once = false);
   bool can_ever_hold(std::span<const Use> uses, NodeId node) const;
+  bool in_place(std::span<const Use> uses, NodeId node) const;
   void retry_stuck();
   void admit(std::uint32_t ticket);
   void admit_waiting(NodeId node);

@@ -26,15 +26,21 @@ struct DeviceWorkers::Lane {
   std::unique_ptr<ThreadState> own;  // of a device where nothing runs; the others' are the engine's
   ThreadState* self = nullptr;
   bool runs = false;
+  unsigned pipeline = 0;         // the most that it holds
   unsigned held = 0;             // tasks: asking for data, ready, running
+  bool counts_time = false;      // the policy asks when it will have done them
   std::vector<Frame*> by_stream; // what runs; null: the stream is free
   std::deque<Frame*> ready;      // data there, no stream yet
-  std::vector<DeviceCompletion> completions;
+  std::vector<DeviceCompletion> completions;  // that a loss has taken out of turn
+  std::vector<DeviceCompletion> polled;       // kept for its memory, as are the next two
+  std::deque<DeviceCopy> orders;
+  std::vector<std::pair<std::uint64_t, DeviceResult>> refused;
   unsigned copies = 0;           // under way
   bool lost_seen = false;        // a call or a completion has said so
   bool lost = false;             // and what it takes has been done
   detail::SpinLock given_lock;
   std::vector<TaskHeader*> given;              // by a lost device; under given_lock
+  std::atomic<bool> has_given{false};
   std::atomic<unsigned> load{0};               // tasks held and given, as others see it
   std::atomic<bool> works{true};
   // Bodies that wait for their children, by the threads that run them.
@@ -53,6 +59,7 @@ DeviceWorkers::DeviceWorkers(TaskEngine& engine, const DeviceSet& devices, LiveM
     lane->self = lane->runs ? engine.workers_[device.worker.index() - 1].get() : lane->own.get();
     lane->self->kinds = static_cast<std::uint8_t>(1U << static_cast<unsigned>(WorkerKind::hip));
     lane->by_stream.resize(device.description().streams);
+    lane->pipeline = device.description().pipeline;
     lanes_.push_back(std::move(lane));
   }
 }
@@ -118,21 +125,23 @@ void DeviceWorkers::run(Lane& lane) noexcept {
 }
 
 bool DeviceWorkers::start_copies(Lane& lane) {
-  const std::deque<DeviceCopy> orders = memory_.take_orders(lane.number);
-  std::vector<std::pair<std::uint64_t, DeviceResult>> refused;
-  for (const DeviceCopy& copy : orders) {
+  if (!memory_.has_news(lane.number)) return false;
+  memory_.take_orders(lane.number, lane.orders);
+  for (const DeviceCopy& copy : lane.orders) {
     const DeviceResult result = lane.device->driver->copy(lane.device->number, copy);
     lane.copies += result.ok();
     lane.lost_seen |= result.status == DeviceStatus::lost;
-    if (!result.ok()) refused.emplace_back(copy.token, result);
+    if (!result.ok()) lane.refused.emplace_back(copy.token, result);
   }
   if (lane.lost_seen && !lane.lost) lose(lane);  // before anybody is told: it would be tried again
-  for (const auto& [token, result] : refused) memory_.end_copy(token, result);
-  return !orders.empty();
+  for (const auto& [token, result] : lane.refused) memory_.end_copy(token, result);
+  lane.refused.clear();
+  return !lane.orders.empty();
 }
 
 bool DeviceWorkers::poll(Lane& lane) {
-  std::vector<DeviceCompletion> completions;
+  std::vector<DeviceCompletion>& completions = lane.polled;
+  completions.clear();
   lane.device->driver->poll(lane.device->number, completions);
   for (const DeviceCompletion& completion : completions) {
     lane.lost_seen |= completion.result.status == DeviceStatus::lost;
@@ -186,6 +195,7 @@ void DeviceWorkers::send_on(Lane& lane, TaskHeader* task) {
     {
       detail::SpinGuard guard(best->given_lock);
       best->given.push_back(task);
+      best->has_given.store(true, std::memory_order_release);  // before the wake
     }
     return best->device->driver->wake(best->device->number);
   }
@@ -196,9 +206,11 @@ void DeviceWorkers::send_on(Lane& lane, TaskHeader* task) {
 
 std::vector<TaskHeader*> DeviceWorkers::take_given(Lane& lane) {
   std::vector<TaskHeader*> given;
+  if (!lane.has_given.load(std::memory_order_acquire)) return given;
   {
     detail::SpinGuard guard(lane.given_lock);
     given.swap(lane.given);
+    lane.has_given.store(false, std::memory_order_relaxed);
   }
   lane.load.fetch_sub(static_cast<unsigned>(given.size()), std::memory_order_relaxed);
   return given;
@@ -214,7 +226,7 @@ bool DeviceWorkers::redirect(Lane& lane) {
     for (const auto& other : lanes_) {
       if (!other->runs || !other->works.load(std::memory_order_relaxed)) continue;
       device = true;
-      room |= other->load.load(std::memory_order_relaxed) < other->device->description().pipeline;
+      room |= other->load.load(std::memory_order_relaxed) < other->pipeline;
     }
     if (device ? !room : memory_.arrived_at_host() >= engine_.cores_) return any;
     TaskHeader* task = engine_.take_from_policy(*lane.self);
@@ -226,11 +238,12 @@ bool DeviceWorkers::redirect(Lane& lane) {
 
 bool DeviceWorkers::start_arrived(Lane& lane) {
   bool any = false;
-  while (Frame* frame = memory_.take_arrived(lane.number)) {
+  while (Frame* frame = memory_.has_news(lane.number) ? memory_.take_arrived(lane.number) : nullptr) {
     arrived(lane, *frame);
     any = true;
   }
-  const std::uint64_t left = lane.streams_left.exchange(0, std::memory_order_acquire);
+  const bool has_left = lane.streams_left.load(std::memory_order_relaxed) != 0;
+  const std::uint64_t left = has_left ? lane.streams_left.exchange(0, std::memory_order_acquire) : 0;
   for (unsigned s = 0; s < lane.by_stream.size(); ++s)
     if (left >> s & 1U) lane.by_stream[s] = nullptr;
   launch_ready(lane);
@@ -239,11 +252,10 @@ bool DeviceWorkers::start_arrived(Lane& lane) {
 
 /// Takes what the policy has for the device, as far as it holds less than it may.
 bool DeviceWorkers::feed(Lane& lane) {
-  const unsigned pipeline = lane.device->description().pipeline;
   const std::vector<TaskHeader*> given = take_given(lane);
   for (TaskHeader* task : given) accept(lane, task);
   bool any = !given.empty();
-  while (lane.held - static_cast<unsigned>(lane.nested.load(std::memory_order_relaxed)) < pipeline) {
+  while (lane.held - static_cast<unsigned>(lane.nested.load(std::memory_order_relaxed)) < lane.pipeline) {
     TaskHeader* task = engine_.take_from_policy(*lane.self);
     if (task == nullptr) break;
     accept(lane, task);
@@ -259,14 +271,17 @@ void DeviceWorkers::accept(Lane& lane, TaskHeader* task) {
   }
   ++lane.held;
   lane.load.fetch_add(1, std::memory_order_relaxed);
-  memory_.began(lane.device->worker, *task, engine_.now());
+  if (LiveCosts::of(*task).row != 0) {  // otherwise, the policy asks for no estimates
+    lane.counts_time = true;
+    memory_.began(lane.device->worker, *task, engine_.now());
+  }
   if (Frame* frame = memory_.enter(*task, lane.device->node, lane.device->worker, lane.self)) arrived(lane, *frame);
 }
 
 void DeviceWorkers::release_one(Lane& lane) {
   --lane.held;
   lane.load.fetch_sub(1, std::memory_order_relaxed);
-  if (lane.held == 0) memory_.idle(lane.device->worker);
+  if (lane.held == 0 && std::exchange(lane.counts_time, false)) memory_.idle(lane.device->worker);
 }
 
 void DeviceWorkers::arrived(Lane& lane, Frame& frame) {
@@ -355,7 +370,8 @@ void DeviceWorkers::launch(Lane& lane, Frame& frame, unsigned stream) {
   frame.stream = stream;
   frame.engine = &engine_;
   frame.implementation = lane.device->driver->implementation();
-  frame.start = engine_.now();
+  frame.timed = engine_.policy_watches_completions_ || LiveCosts::of(*frame.task).row != 0;
+  if (frame.timed) frame.start = engine_.now();
   const DeviceLaunch launch{&TaskEngine::run_device_body, &frame, reinterpret_cast<std::uint64_t>(&frame)};
   const DeviceResult result = lane.device->driver->launch(lane.device->number, stream, launch);
   if (result.status == DeviceStatus::lost && !lane.lost) lose(lane);
@@ -378,12 +394,12 @@ void DeviceWorkers::ended(Lane& lane, const DeviceCompletion& completion) {
     engine_.fail(task, std::make_exception_ptr(Error(completion.result.text)));
     failed = true;
   }
-  const Seconds start = frame.start, now = engine_.now();
+  const Seconds start = frame.start, now = frame.timed ? engine_.now() : start;
   const Seconds duration = completion.duration > Seconds(0.0) ? completion.duration : now - start;
   const std::uint32_t row = failed || frame.nested ? 0 : LiveCosts::of(*task).row;
   frame.failed = failed;
   const bool kept = memory_.leave(frame, true);
-  memory_.ended(lane.device->worker, row, duration, lane.held > 0, now);
+  if (row != 0) memory_.ended(lane.device->worker, row, duration, lane.held > 0, now);
   ThreadState& self = *lane.self;
   if (engine_.policy_watches_completions_) {
     const Measured measured{lane.device->worker, start, now - start};
@@ -402,7 +418,7 @@ void DeviceWorkers::complete(Lane& lane, TaskHeader* task, bool failed, bool kep
   engine_.notify_waiters();
   if (next == nullptr) return;
   if (lane.lost) return send_on(lane, next);
-  if (lane.held < lane.device->description().pipeline)
+  if (lane.held < lane.pipeline)
     accept(lane, next);
   else
     engine_.hand_to_policy(self, next);

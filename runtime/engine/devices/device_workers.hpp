@@ -23,6 +23,7 @@ class DeviceWorkers {
   /// @pre No task is open. Copies under way end first.
   void stop() noexcept;
 
+  static bool may_run(const TaskHeader& task) { return (task.kinds >> static_cast<unsigned>(WorkerKind::hip) & 1U) != 0; }
   /// A ready task may be for a device that sleeps.
   void wake_hungry() {
     // A read-modify-write: it comes before a device's announcement, which then sees the task, or after it, and sees the device.

@@ -84,6 +84,8 @@ void LiveMemory::start_copy(const memory::CopyOrder& order) {
     orders.insert(std::ranges::find_if(orders, [](const DeviceCopy& c) { return !c.urgent; }), copy);
   else
     orders.push_back(copy);
+  // Release: before the wake, which the device's thread hears of after its last look.
+  per_device_[device].has_news.store(true, std::memory_order_release);
   devices_[device].driver->wake(devices_[device].number);
 }
 
@@ -97,9 +99,12 @@ void LiveMemory::hasten(std::uint32_t transfer) {
   orders.insert(std::ranges::find_if(orders, [](const DeviceCopy& c) { return !c.urgent; }), copy);
 }
 
-std::deque<DeviceCopy> LiveMemory::take_orders(std::size_t device) {
+void LiveMemory::take_orders(std::size_t device, std::deque<DeviceCopy>& orders) {
+  orders.clear();
   const std::scoped_lock lock(mutex_);
-  return std::exchange(per_device_[device].orders, {});
+  PerDevice& mine = per_device_[device];
+  orders.swap(mine.orders);
+  mine.has_news.store(!mine.arrived.empty(), std::memory_order_relaxed);
 }
 
 void LiveMemory::copied(const DeviceCompletion& completion) {

@@ -60,6 +60,7 @@ struct Frame {
   bool known_at_home = false;     ///< A host task with children: its body goes on, with the addresses that it has.
   bool exceeds = false;           ///< It keeps data on the host, and may wait: others take more room there than there is.
   bool nested = false;            ///< It has waited for its children, and its stream works for others.
+  bool timed = false;             ///< Somebody wants to know how long it takes, from `start` on.
   std::string refusal;
   Seconds start;
 };
@@ -150,7 +151,10 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   std::pair<std::uint64_t, std::uint64_t> losses();
 
   // --- copies, for the device's thread ---
-  std::deque<DeviceCopy> take_orders(std::size_t device);
+  /// @returns Whether there may be orders, or arrived frames; there are none of them, otherwise, before the device is woken.
+  bool has_news(std::size_t device) const { return per_device_[device].has_news.load(std::memory_order_acquire); }
+  /// @param orders  Replaced by the copies that are to begin.
+  void take_orders(std::size_t device, std::deque<DeviceCopy>& orders);
   void copied(const DeviceCompletion& completion);
   void end_copy(std::uint64_t token, const DeviceResult& result);
 
@@ -191,6 +195,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   struct PerDevice {
     std::deque<DeviceCopy> orders;
     std::deque<Frame*> arrived;
+    std::atomic<bool> has_news{false};  // of these two: the device's thread looks here before it takes the lock
     Way in, out, peer;
     unsigned nested = 0;  // bodies that have waited for their children
   };

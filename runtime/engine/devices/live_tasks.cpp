@@ -206,7 +206,9 @@ void LiveMemory::pass_on(Frame& frame) {
   if (frame.a_thread_waits) return engine_.notify_waiters();
   if (frame.node == NodeId(0)) return push_to_host(frame);
   const Device& device = *devices_.of(frame.node);
-  per_device_[place_of(frame.node)].arrived.push_back(&frame);
+  PerDevice& there = per_device_[place_of(frame.node)];
+  there.arrived.push_back(&frame);
+  there.has_news.store(true, std::memory_order_release);
   device.driver->wake(device.number);
 }
 
@@ -317,7 +319,10 @@ Frame* LiveMemory::take_arrived_at_host(WorkerId worker) {
 Frame* LiveMemory::take_arrived(std::size_t device) {
   const std::scoped_lock lock(mutex_);
   auto& arrived = per_device_[device].arrived;
-  if (arrived.empty()) return nullptr;
+  if (arrived.empty()) {
+    per_device_[device].has_news.store(!per_device_[device].orders.empty(), std::memory_order_relaxed);
+    return nullptr;
+  }
   Frame* frame = arrived.front();
   arrived.pop_front();
   return frame;

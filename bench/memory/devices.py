@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""What memories of devices cost a run, beside emulated devices: copies hidden behind bodies, and memories that are too small.
+
+usage: devices.py BUILD_DIR [overlap] [thrash] [--repeat N] [--scheduler NAME,...] [--json FILE]
+
+overlap  One device whose memory holds a part of the data; its copy engines are as slow as makes the copies of the busier
+         direction take as long as all bodies. Hidden: 1 - (makespan - bodies) / copies.
+thrash   One device with a quarter of the data's bytes, beside one with room for all of them: the ratio of its makespan to
+         that of the other one plus the time of the copies that no order avoids.
+
+Every figure is the median of N runs, those that are compared in turn. Python 3 and its standard library.
+"""
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+
+
+@dataclass
+class Case:
+    """A workload, with the loads that it cannot do without where its device has room for `tiles` tiles (a lower bound)."""
+    workload: str
+    options: dict
+    share: float  # of the data, in the device's memory, for `overlap`
+
+    @property
+    def blocks(self):
+        return -(-self.options["n"] // self.options["tile"])
+
+    @property
+    def tile_bytes(self):
+        return 8 * self.options["tile"] ** 2
+
+    @property
+    def data_bytes(self):
+        n = self.blocks
+        return self.tile_bytes * {"cholesky": n * (n + 1) // 2, "gemm": 3 * n * n, "stencil": 2 * n * n}[self.workload]
+
+    def least_loads(self, room):
+        """In bytes. gemm: Irony, Toledo, Tiskin (JPDC 2004); cholesky: Beaumont, Eyraud-Dubois, Verite, Langou (SPAA 2022), n^3 / (3 sqrt(2 M));
+        stencil: each block once."""
+        n, m = self.blocks, room / self.tile_bytes
+        tiles = {"cholesky": max(n * (n + 1) / 2, n**3 / (3 * math.sqrt(2 * m))),
+                 "gemm": max(2 * n * n, 2 * n**3 / math.sqrt(m)),
+                 "stencil": n * n}[self.workload]
+        return tiles * self.tile_bytes
+
+    def __str__(self):
+        return self.workload + "".join(f" {key}={value}" for key, value in self.options.items())
+
+
+class Tool:
+    def __init__(self, build):
+        self.program = os.path.join(build, "mitra")
+
+    def run(self, case, scheduler, emu, memory=None):
+        command = [self.program, "run", case.workload, "--scheduler", scheduler, "--workers", "1", "--emu", emu, "--json", "-"]
+        for key, value in case.options.items():
+            command += [f"--{key}", str(value)]
+        if memory is not None:
+            command += ["--memory", f"emu={int(memory)} B"]
+        # What is measured is the run, not the copies for the case that the device is lost.
+        environment = dict(os.environ, MITRA_RECOVERY="0")
+        done = subprocess.run(command, capture_output=True, text=True, env=environment)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(command)}\n{done.stderr}")
+        result = json.loads(done.stdout)
+        if result["verified"] is not True and result["verified"] is not None:
+            sys.exit(f"{' '.join(command)}: the result is wrong")
+        return result
+
+
+def makespans(repeat, *runs):
+    """Medians of runs that take turns, and the last result of each."""
+    times = [[] for _ in runs]
+    results = [None for _ in runs]
+    for _ in range(repeat):
+        for i, run in enumerate(runs):
+            results[i] = run()
+            times[i].append(results[i]["makespan_s"])
+    return [statistics.median(t) for t in times], results
+
+
+def on_devices(result):
+    tasks = {c["name"]: c["tasks"] for c in result["worker_classes"]}
+    return tasks.get("emu", 0) / sum(tasks.values())
+
+
+FAST = "bw=1000 GB/s,latency=0 s"
+EMU = "speed=1000,pipeline=6,mem=0 B"
+
+
+def overlap(tool, schedulers, repeat):
+    cases = [Case("stencil", {"n": 8192, "tile": 1024, "steps": 10}, 0.5), Case("cholesky", {"n": 8192, "tile": 512}, 0.25)]
+    rows = []
+    for case in cases:
+        room = case.share * case.data_bytes
+        for scheduler in schedulers:
+            # What a schedule moves depends on how long copies take: the rate is found in a second look.
+            rate = 8e9
+            for _ in range(2):
+                probe = tool.run(case, scheduler, f"1:{EMU},bw={rate:.0f} B/s", room)
+                moved = max(probe["memory"]["bytes_to_device"], probe["memory"]["bytes_from_device"])
+                bodies = tool.run(case, scheduler, f"1:{EMU},{FAST}", room)["makespan_s"]
+                rate = moved / bodies
+            (bodies, with_copies), results = makespans(
+                repeat, lambda: tool.run(case, scheduler, f"1:{EMU},{FAST}", room),
+                lambda: tool.run(case, scheduler, f"1:{EMU},bw={rate:.0f} B/s", room))
+            memory = results[1]["memory"]
+            copies = max(memory["bytes_to_device"], memory["bytes_from_device"]) / rate
+            rows.append({"case": str(case), "scheduler": scheduler, "room": case.share, "bandwidth_gb_s": rate / 1e9,
+                         "bodies_s": bodies, "copies_s": copies, "makespan_s": with_copies,
+                         "hidden": 1 - (with_copies - bodies) / copies, "on_device": on_devices(results[1])})
+            print("{case:34} {scheduler:12} room {room:.2f} bw {bandwidth_gb_s:5.2f} GB/s  bodies {bodies_s:6.3f} s copies "
+                  "{copies_s:6.3f} s makespan {makespan_s:6.3f} s  hidden {hidden:6.1%}  (on the device {on_device:.0%})".format(**rows[-1]), flush=True)
+    return rows
+
+
+def thrash(tool, schedulers, repeat):
+    cases = [Case("cholesky", {"n": 8192, "tile": 512}, 0.25), Case("gemm", {"n": 4096, "tile": 256}, 0.25),
+             Case("stencil", {"n": 8192, "tile": 1024, "steps": 10}, 0.25)]
+    rate = 8e9  # B/s, the default of emulated devices
+    rows = []
+    for case in cases:
+        room = case.data_bytes / 4
+        for scheduler in schedulers:
+            emu = f"1:{EMU},bw={rate:.0f} B/s"
+            (fits, tight), results = makespans(repeat, lambda: tool.run(case, scheduler, emu), lambda: tool.run(case, scheduler, emu, room))
+            unavoidable = case.least_loads(room) / rate
+            memory = results[1]["memory"]
+            rows.append({"case": str(case), "scheduler": scheduler, "fits_s": fits, "unavoidable_s": unavoidable, "makespan_s": tight,
+                         "ratio": tight / (fits + unavoidable), "loaded": memory["bytes_to_device"] / case.least_loads(room),
+                         "evictions": memory["evictions"]})
+            print("{case:34} {scheduler:12} fits {fits_s:6.3f} s, loads that no order avoids {unavoidable_s:6.3f} s, a quarter of the memory "
+                  "{makespan_s:6.3f} s: ratio {ratio:5.2f}  (loads / bound {loaded:5.2f}, {evictions} evictions)".format(**rows[-1]), flush=True)
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("build")
+    parser.add_argument("what", nargs="*", choices=["overlap", "thrash", []], default=["overlap", "thrash"])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--scheduler", default="dmdar,darts")
+    parser.add_argument("--json")
+    arguments = parser.parse_args()
+    tool = Tool(arguments.build)
+    rows = {}
+    for what in arguments.what or ["overlap", "thrash"]:
+        print(what)
+        rows[what] = {"overlap": overlap, "thrash": thrash}[what](tool, arguments.scheduler.split(","), arguments.repeat)
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump(rows, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
