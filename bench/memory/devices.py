@@ -3,12 +3,13 @@
 
 usage: devices.py BUILD_DIR [overlap] [thrash] [--repeat N] [--scheduler NAME,...] [--json FILE]
 
-overlap  One device whose memory holds a part of the data; its copy engines are as slow as makes the copies of the busier
-         direction take as long as all bodies. Hidden: 1 - (makespan - bodies) / copies.
+overlap  One device whose memory holds a part of the data; copying a tile takes as long as a body does on average. Hidden is
+         1 - (makespan - makespan with copies that take no time) / time of the copies of the busier direction.
 thrash   One device with a quarter of the data's bytes, beside one with room for all of them: the ratio of its makespan to
          that of the other one plus the time of the copies that no order avoids.
 
-Every figure is the median of N runs, those that are compared in turn. Python 3 and its standard library.
+Every figure is the median of N processes, those that are compared in turn, and in each the median of three runs, of which the
+first one also learns how long tasks take. Python 3 and its standard library.
 """
 import argparse
 import json
@@ -25,7 +26,6 @@ class Case:
     """A workload, with the loads that it cannot do without where its device has room for `tiles` tiles (a lower bound)."""
     workload: str
     options: dict
-    share: float  # of the data, in the device's memory, for `overlap`
 
     @property
     def blocks(self):
@@ -58,7 +58,7 @@ class Tool:
         self.program = os.path.join(build, "mitra")
 
     def run(self, case, scheduler, emu, memory=None):
-        command = [self.program, "run", case.workload, "--scheduler", scheduler, "--workers", "1", "--emu", emu, "--json", "-"]
+        command = [self.program, "run", case.workload, "--scheduler", scheduler, "--workers", "1", "--emu", emu, "--repeat", "3", "--json", "-"]
         for key, value in case.options.items():
             command += [f"--{key}", str(value)]
         if memory is not None:
@@ -90,39 +90,32 @@ def on_devices(result):
     return tasks.get("emu", 0) / sum(tasks.values())
 
 
-FAST = "bw=1000 GB/s,latency=0 s"
-EMU = "speed=1000,pipeline=6,mem=0 B"
+EMU = "speed=50,pipeline=6,mem=0 B"  # a core is no help, and a first task on it, to see how long it takes, no great loss
 
 
 def overlap(tool, schedulers, repeat):
-    cases = [Case("stencil", {"n": 8192, "tile": 1024, "steps": 10}, 0.5), Case("cholesky", {"n": 8192, "tile": 512}, 0.25)]
+    cases = [(Case("cholesky", {"n": 6144, "tile": 512}), 0.25), (Case("stencil", {"n": 6144, "tile": 512, "steps": 6}), 0.5)]
     rows = []
-    for case in cases:
-        room = case.share * case.data_bytes
+    for case, share in cases:
+        room = share * case.data_bytes
         for scheduler in schedulers:
-            # What a schedule moves depends on how long copies take: the rate is found in a second look.
-            rate = 8e9
-            for _ in range(2):
-                probe = tool.run(case, scheduler, f"1:{EMU},bw={rate:.0f} B/s", room)
-                moved = max(probe["memory"]["bytes_to_device"], probe["memory"]["bytes_from_device"])
-                bodies = tool.run(case, scheduler, f"1:{EMU},{FAST}", room)["makespan_s"]
-                rate = moved / bodies
-            (bodies, with_copies), results = makespans(
-                repeat, lambda: tool.run(case, scheduler, f"1:{EMU},{FAST}", room),
-                lambda: tool.run(case, scheduler, f"1:{EMU},bw={rate:.0f} B/s", room))
+            def bodies_alone():
+                return tool.run(case, scheduler, f"1:{EMU},bw=1000 GB/s,latency=0 s", room)
+            probe = bodies_alone()
+            rate = case.tile_bytes * probe["tasks"] / probe["makespan_s"]
+            (bodies, with_copies), results = makespans(repeat, bodies_alone, lambda: tool.run(case, scheduler, f"1:{EMU},bw={rate:.0f} B/s", room))
             memory = results[1]["memory"]
             copies = max(memory["bytes_to_device"], memory["bytes_from_device"]) / rate
-            rows.append({"case": str(case), "scheduler": scheduler, "room": case.share, "bandwidth_gb_s": rate / 1e9,
+            rows.append({"case": str(case), "scheduler": scheduler, "room": share, "bandwidth_gb_s": rate / 1e9,
                          "bodies_s": bodies, "copies_s": copies, "makespan_s": with_copies,
                          "hidden": 1 - (with_copies - bodies) / copies, "on_device": on_devices(results[1])})
-            print("{case:34} {scheduler:12} room {room:.2f} bw {bandwidth_gb_s:5.2f} GB/s  bodies {bodies_s:6.3f} s copies "
-                  "{copies_s:6.3f} s makespan {makespan_s:6.3f} s  hidden {hidden:6.1%}  (on the device {on_device:.0%})".format(**rows[-1]), flush=True)
+            print("{case:32} {scheduler:10} room for {room:.0%} of the data, {bandwidth_gb_s:5.2f} GB/s: bodies {bodies_s:6.3f} s, copies "
+                  "{copies_s:6.3f} s, makespan {makespan_s:6.3f} s: hidden {hidden:6.1%}  (on the device {on_device:.0%})".format(**rows[-1]), flush=True)
     return rows
 
 
 def thrash(tool, schedulers, repeat):
-    cases = [Case("cholesky", {"n": 8192, "tile": 512}, 0.25), Case("gemm", {"n": 4096, "tile": 256}, 0.25),
-             Case("stencil", {"n": 8192, "tile": 1024, "steps": 10}, 0.25)]
+    cases = [Case("cholesky", {"n": 6144, "tile": 512}), Case("gemm", {"n": 3072, "tile": 256}), Case("stencil", {"n": 6144, "tile": 512, "steps": 6})]
     rate = 8e9  # B/s, the default of emulated devices
     rows = []
     for case in cases:
@@ -143,16 +136,20 @@ def thrash(tool, schedulers, repeat):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
-    parser.add_argument("what", nargs="*", choices=["overlap", "thrash", []], default=["overlap", "thrash"])
+    parser.add_argument("what", nargs="*", default=["overlap", "thrash"], metavar="overlap|thrash")
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--scheduler", default="dmdar,darts")
+    parser.add_argument("--scheduler", default="dmdar,lookahead,darts")
     parser.add_argument("--json")
     arguments = parser.parse_args()
     tool = Tool(arguments.build)
+    measurements = {"overlap": overlap, "thrash": thrash}
+    for what in arguments.what:
+        if what not in measurements:
+            parser.error(f"unknown measurement '{what}'; known: {', '.join(measurements)}")
     rows = {}
-    for what in arguments.what or ["overlap", "thrash"]:
+    for what in arguments.what:
         print(what)
-        rows[what] = {"overlap": overlap, "thrash": thrash}[what](tool, arguments.scheduler.split(","), arguments.repeat)
+        rows[what] = measurements[what](tool, arguments.scheduler.split(","), arguments.repeat)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)

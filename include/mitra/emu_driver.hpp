@@ -23,7 +23,7 @@ struct EmuOptions {
   /// devices / processors; and on a core each body lasts `speed` times as long as on a device.
   double speed = 10.0;
   unsigned streams = 1;
-  unsigned pipeline = 3;
+  unsigned pipeline = 6;
   unsigned processors = 1;     ///< That run the bodies.
   bool poison = false;         ///< New memory is filled with a pattern, and so is all memory of a lost device.
   std::uint64_t seed = 0;      ///< Not 0: copies end in an order of this seed where more than one is waiting.

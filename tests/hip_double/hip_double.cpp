@@ -1,5 +1,6 @@
 #include "hip_double.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <stdexcept>
@@ -70,6 +71,10 @@ std::shared_ptr<const hip::Functions> HipDouble::functions() const {
   return std::make_shared<hip::Functions>(state_->table);
 }
 
+void HipDouble::settle() const {
+  State::Lock lock(state_->mutex);
+  state_->changed.wait(lock, [&] { return std::ranges::none_of(state_->streams, [](const auto& stream) { return stream->running; }); });
+}
 void HipDouble::pause() {
   const State::Lock lock(state_->mutex);
   state_->paused = true;

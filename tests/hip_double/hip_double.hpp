@@ -52,6 +52,9 @@ class HipDouble {
   /// Where the function of an enqueue() finds what lies at a device's address; null: nothing lies there.
   void* touch(const void* address) const;
 
+  /// Waits for what runs at this moment. On a device that is lost, nothing begins afterwards.
+  void settle() const;
+
   void pause();  ///< Streams stand still, and take work.
   void resume();
   void hang(int device);                    ///< What its streams have never ends.

@@ -23,6 +23,8 @@ struct ExclusiveOr {
 struct StreamFunctions {
   std::function<void(void* stream, std::function<void()>)> enqueue;
   std::function<void*(const void*)> touch;
+  /// Waits for functions that run although nobody waits for them: those of a device that was lost meanwhile.
+  std::function<void()> settle;
 };
 
 class Execution {
@@ -278,6 +280,7 @@ inline std::string wrong_values_of_run(Runtime& rt, const Program& program, cons
   Execution execution(rt, program, oracle, streams);
   execution.submit_all();
   rt.wait();
+  if (streams != nullptr) streams->settle();
   return execution.wrong_values(oracle);
 }
 

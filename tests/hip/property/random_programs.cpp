@@ -20,7 +20,7 @@ struct Machine {
   Machine(const std::string& policy, HipDoubleOptions hardware, std::uint64_t memory, unsigned streams, unsigned pipeline)
       : hip(std::move(hardware)),
         functions{[this](void* stream, std::function<void()> f) { hip.enqueue(stream, std::move(f)); },
-                  [this](const void* address) { return hip.touch(address); }},
+                  [this](const void* address) { return hip.touch(address); }, [this] { hip.settle(); }},
         config(test::with_workers(2, policy)) {
     HipOptions options;
     options.memory = Bytes(memory);
