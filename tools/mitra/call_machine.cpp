@@ -32,7 +32,7 @@ std::string describe(const Machine& machine) {
     text += fmt::format("  memory  {:<10} {}\n", node.name,
                         node.capacity.value == 0 ? "unknown size" : format_bytes(node.capacity));
 
-  // Devices that share one are worth a line: no faster together than the cap lets them.
+  // Devices that share a cap are slower together than alone: worth a line.
   std::map<std::string, std::vector<std::string>> caps;
   for (const Worker& worker : machine.workers)
     if (!worker.power_domain.empty()) caps[worker.power_domain].push_back(machine.memory_nodes[worker.node.index()].name);

@@ -136,7 +136,8 @@ HipSetting parse_hip(std::string_view text) {
   if (setting.mode != "auto" && setting.mode != "on" && setting.mode != "off")
     throw ConfigError(detail::message("MITRA_HIP=", text, ": auto, on or off is expected"));
   for_each_setting(text.substr(std::min(colon + 1, text.size())), [&](std::string_view key, std::string_view value) {
-    if (key != "blas") throw ConfigError(detail::message("MITRA_HIP: unknown setting '", key, "' of GPUs; known: blas; auto:blas=off for instance"));
+    if (key != "blas")
+      throw ConfigError(detail::message("MITRA_HIP: unknown setting '", key, "' of GPUs; known: blas; auto:blas=off for instance"));
     if (value != "auto" && value != "off" && value.find('/') == value.npos)
       throw ConfigError(detail::message("MITRA_HIP: blas=", value, ": auto, off or the path of librocblas.so is expected"));
     setting.options.blas = value;
