@@ -27,7 +27,7 @@ BlasHandle BlasHandles::at(hipStream_t stream, DeviceResult& result) {
   }
   if (found->handle == nullptr || found->ready) return found->handle;
   result = result_of(blas_->rocblas_set_stream(found->handle, stream), "rocblas_set_stream", stream);
-  // Sums by atomics come in another order on every run: the same graph would not give the same bits. (ROCm 5 allows them.)
+  // Sums by atomics come in another order on every run: the same graph would not give the same bits. (On by default up to ROCm 6.0.)
   if (result.ok())
     result = result_of(blas_->rocblas_set_atomics_mode(found->handle, BlasAtomics::not_allowed), "rocblas_set_atomics_mode", stream);
   found->ready = result.ok();

@@ -75,7 +75,7 @@ class HipDouble::State {
   struct Handle {
     int device = 0;
     hipStream_t stream = nullptr;
-    bool atomics = true;  // as in ROCm 5
+    bool atomics = true;  // as up to ROCm 6.0
   };
   /// A matrix in columns, of elements of `size` bytes.
   struct Matrix {
