@@ -55,11 +55,14 @@
 
 namespace mitra::hip {
 
+struct Blas;
+
 struct Functions {
 #define MITRA_HIP_MEMBER(Result, name, parameters) Result(*name) parameters = nullptr;
   MITRA_HIP_FUNCTIONS(MITRA_HIP_MEMBER)
 #undef MITRA_HIP_MEMBER
   std::span<const std::byte> kernels;  ///< The code object with Mitra's kernels; empty: none was compiled.
+  std::shared_ptr<const Blas> blas;    ///< Of a test double. Else null: the library of rocBLAS is looked for once there are devices.
 };
 
 // The signatures are those of the headers.

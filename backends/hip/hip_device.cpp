@@ -20,7 +20,7 @@ DeviceResult no_host_memory() noexcept { return {DeviceStatus::failed, {}}; }
 
 }  // namespace
 
-Device::Device(const Functions& functions, int number, Bytes capacity, const HipOptions& options,
+Device::Device(const Functions& functions, const Blas* blas, int number, Bytes capacity, const HipOptions& options,
                const PinnedRanges& pinned)
     : functions_(functions),
       number_(number),
@@ -29,6 +29,7 @@ Device::Device(const Functions& functions, int number, Bytes capacity, const Hip
       pinned_(pinned),
       marks_(functions),
       module_(functions, number),
+      blas_(functions, blas, number, options.blas_from),
       running_(options.streams),
       lanes_{{{functions, number, Direction::to_device, options, marks_},
               {functions, number, Direction::to_host, options, marks_},
@@ -40,21 +41,25 @@ Device::~Device() {
   while (!is_lost() && !drained() && Clock::now() < end) std::this_thread::sleep_for(kLongSleep);
   // What hangs would take us with it: HIP waits for streams that it destroys, and for memory that it frees. It is left, and so
   // is all that a lost device has.
-  if (is_lost() || !drained()) return;
+  if (is_lost() || !drained() || is_lost()) return;
   std::vector<DeviceCompletion> nobody_asks;
   end_all(nobody_asks);
   for (CopyLane& lane : lanes_) lane.destroy();
   marks_.destroy();
   module_.unload();
+  blas_.destroy();
   for (hipStream_t stream : streams_) static_cast<void>(functions_.hipStreamDestroy(stream));
   for (hipStream_t stream : copy_streams_)
     if (stream != nullptr) static_cast<void>(functions_.hipStreamDestroy(stream));
 }
 
-/// Whether nothing runs in any stream. An error is no reason to wait.
+/// Whether nothing runs in any stream. An error is no reason to wait, and may be the first word of a loss.
 bool Device::drained() noexcept {
   const auto idle = [&](hipStream_t stream) {
-    return stream == nullptr || functions_.hipStreamQuery(stream) != hipErrorNotReady;
+    if (stream == nullptr) return true;
+    const hipError_t answer = functions_.hipStreamQuery(stream);
+    if (status_after(answer) == DeviceStatus::lost) lose(result_of(functions_, answer, "hipStreamQuery", number_));
+    return answer != hipErrorNotReady;
   };
   return std::ranges::all_of(streams_, idle) && std::ranges::all_of(copy_streams_, idle);
 }
@@ -196,17 +201,13 @@ DeviceResult Device::start(unsigned stream, const DeviceLaunch& launch) {
     return result_of(functions_, error, "hipEventRecord for a task", number_);
 
   static_cast<void>(functions_.hipGetLastError());
-  LaunchScope scope(functions_, module_, streams_[stream]);
+  LaunchScope scope(functions_, module_, blas_, streams_[stream]);
   launch.run(launch.argument, streams_[stream]);
-  // Kernels that the body launched by itself: HIP keeps their errors (before ROCm 6, that of the last call only).
-  hipError_t error = functions_.hipGetLastError();
-  if (error == hipErrorNotReady) error = hipSuccess;  // the body has asked something: no failure
-  running.result = scope.result().ok() ? result_of(functions_, error, "a task", number_) : scope.result();
-  // A body may have asked for a device that there is not: that says nothing of this one.
-  if (scope.result().ok() && error == hipErrorInvalidDevice) running.result.status = DeviceStatus::failed;
+  scope.note_last_error();
+  running.result = scope.result();
 
   // A body that failed halfway may have enqueued something: it ends when that has.
-  error = marks_.end(running.mark);
+  const hipError_t error = marks_.end(running.mark);
   if (running.result.ok() && error != hipSuccess)
     running.result = result_of(functions_, error, "hipEventRecord after a task", number_);
   const bool lost = running.result.status == DeviceStatus::lost;

@@ -23,7 +23,9 @@ namespace mitra::hip {
 
 class Device {
  public:
-  Device(const Functions& functions, int number, Bytes capacity, const HipOptions& options, const PinnedRanges& pinned);
+  /// @param blas  For its large kernels; null: none.
+  Device(const Functions& functions, const Blas* blas, int number, Bytes capacity, const HipOptions& options,
+         const PinnedRanges& pinned);
   /// Waits for what is under way, though not longer than HipOptions::patience.
   ~Device();
   Device(const Device&) = delete;
@@ -75,6 +77,7 @@ class Device {
   bool attached_ = false;
   Marks marks_;
   KernelModule module_;
+  BlasHandles blas_;
   std::vector<hipStream_t> streams_;
   std::vector<std::deque<Running>> running_;  // by stream
   std::array<hipStream_t, 3> copy_streams_{};

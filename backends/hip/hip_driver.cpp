@@ -22,6 +22,7 @@ void check(const HipOptions& o) {
   if (o.pipeline == 0 || o.pipeline > 1024) refuse("pipeline=", o.pipeline, "; 1 to 1024 are possible");
   if (o.staging < Bytes(64)) refuse("staging=", o.staging.value, " bytes; 64 or more are expected");
   if (o.piece < Bytes(64)) refuse("piece=", o.piece.value, " bytes; 64 or more are expected");
+  if (o.blas.empty()) refuse("blas is empty; auto, off or a file is expected");
   if (!(o.patience >= Seconds(0.0) && std::isfinite(o.patience.value)))
     refuse("patience=", o.patience.value, " s; zero or more is expected");
 }
@@ -63,9 +64,10 @@ class HipDriver final : public DeviceDriver {
     }
     for (int d = 0; d < count; ++d) describe(d);
     join();
+    find_blas();
     for (std::size_t d = 0; d < descriptions_.size(); ++d)
-      devices_.push_back(
-          std::make_unique<hip::Device>(*functions_, numbers_[d], descriptions_[d].capacity, options_, pinned_));
+      devices_.push_back(std::make_unique<hip::Device>(*functions_, with_blas_[d] ? blas_.get() : nullptr, numbers_[d],
+                                                       descriptions_[d].capacity, options_, pinned_));
   }
 
   ~HipDriver() override {
@@ -127,8 +129,9 @@ class HipDriver final : public DeviceDriver {
   void wake(unsigned device) noexcept override { devices_[device]->wake(); }
 
  private:
+  void say(const std::string& what) { remark_ += (remark_.empty() ? "HIP: " : "; ") + what; }
   void leave_out(int number, const DeviceResult& why) {
-    remark_ += (remark_.empty() ? "HIP: device " : "; device ") + std::to_string(number) + " is not used: " + why.text;
+    say("device " + std::to_string(number) + " is not used: " + why.text);
   }
 
   void describe(int number) {
@@ -181,9 +184,30 @@ class HipDriver final : public DeviceDriver {
     static_cast<void>(functions_->hipGetLastError());  // that access was enabled already is no error for anybody
   }
 
+  void find_blas() {
+    with_blas_.assign(descriptions_.size(), false);
+    if (options_.blas == "off" || descriptions_.empty()) return;
+    const bool any = options_.blas == "auto";
+    std::string why;
+    blas_ = options_.functions != nullptr ? options_.functions->blas : load_blas(*functions_, any ? "" : options_.blas, why);
+    if (blas_ == nullptr) {
+      if (!why.empty()) say("all kernels are Mitra's own, " + why);
+      return;
+    }
+    for (std::size_t d = 0; d < descriptions_.size(); ++d) {
+      const std::string arch = descriptions_[d].worker_class.substr(std::string_view("hip-").size());
+      with_blas_[d] = !any || has_code_for(*blas_, arch);
+      if (!with_blas_[d])
+        say("device " + std::to_string(numbers_[d]) + " does without rocBLAS, " + blas_->code + " has nothing for " + arch);
+    }
+    if (std::ranges::find(with_blas_, true) != with_blas_.end()) say("large gemm, syrk and trsm go to rocBLAS (" + blas_->file + ")");
+  }
+
   const HipOptions options_;
   std::string remark_;
   std::shared_ptr<const Functions> functions_;
+  std::shared_ptr<const Blas> blas_;
+  std::vector<bool> with_blas_;  // by device
   std::vector<DeviceDescription> descriptions_;
   std::vector<int> numbers_;  // of HIP, by ours
   std::vector<bool> joined_;

@@ -1,6 +1,7 @@
-// Launches Mitra's kernels from the bodies of tasks.
-// Flow: codelet -> [hip kernels] -> kernel module -> hipModuleLaunchKernel. Thread-safety: the device's own thread.
+// Launches kernels from the bodies of tasks: Mitra's own, and those of rocBLAS where it is there and sizes are large.
+// Flow: codelet -> [hip kernels] -> kernel module, blas handles -> HIP. Thread-safety: the device's own thread.
 #include <algorithm>
+#include <initializer_list>
 #include <tuple>
 
 #include <mitra/error.hpp>
@@ -86,8 +87,34 @@ Tile<T> part(Tile<T> t, std::size_t i, std::size_t j, std::size_t rows, std::siz
 }
 
 template <class T>
-void start_gemm(LaunchScope& scope, Op op_a, Op op_b, T alpha, Tile<const T> a, Tile<const T> b, T beta, Tile<T> c,
-                bool lower) {
+constexpr auto choose(const Blas& blas, auto Blas::*d, auto Blas::*s) {
+  if constexpr (sizeof(T) == 8)
+    return blas.*d;
+  else
+    return blas.*s;
+}
+BlasOperation operation(Op op) { return op == Op::transposed ? BlasOperation::transpose : BlasOperation::none; }
+std::int32_t to_int(std::size_t n) { return static_cast<std::int32_t>(n); }  // BlasHandles::takes() knows that it fits
+
+/// @param call  call(functions, handle) enqueues the kernel. @returns Whether nothing is left to do: it has, or it never will.
+template <class Call>
+bool left_to_blas(LaunchScope& scope, std::initializer_list<std::size_t> sizes, std::initializer_list<std::size_t> strides,
+                  const char* name, Call call) {
+  BlasHandles& blas = scope.blas();
+  if (!blas.takes(sizes, strides)) return false;
+  scope.note_last_error();                // the body's, before rocBLAS calls HIP
+  if (!scope.result().ok()) return true;  // an earlier kernel has failed
+  DeviceResult result;
+  const BlasHandle handle = blas.at(scope.stream(), result);
+  if (handle == nullptr && result.ok()) return false;
+  if (handle != nullptr) result = blas.result_of(call(blas.functions(), handle), name, scope.stream());
+  if (!result.ok()) fail(scope, result);
+  return true;
+}
+
+template <class T>
+void start_own_gemm(LaunchScope& scope, Op op_a, Op op_b, T alpha, Tile<const T> a, Tile<const T> b, T beta, Tile<T> c,
+                    bool lower) {
   const std::size_t k = op_a == Op::none ? a.cols() : a.rows();
   const Operand<T> left{a.data(), a.ld(), op_a == Op::transposed}, right{b.data(), b.ld(), op_b == Op::transposed};
   const Grid grid{ceil_div(c.rows(), kernels::kGemmTile), ceil_div(c.cols(), kernels::kGemmTile)};
@@ -95,19 +122,94 @@ void start_gemm(LaunchScope& scope, Op op_a, Op op_b, T alpha, Tile<const T> a, 
                                           alpha, left, right, beta, c.data(), c.ld(), lower);
 }
 
+template <class T>
+void start_gemm(LaunchScope& scope, Op op_a, Op op_b, T alpha, Tile<const T> a, Tile<const T> b, T beta, Tile<T> c) {
+  const std::size_t k = op_a == Op::none ? a.cols() : a.rows();
+  const bool done = left_to_blas(
+      scope, {c.rows(), c.cols(), k}, {a.ld(), b.ld(), c.ld()}, sizeof(T) == 8 ? "rocblas_dgemm" : "rocblas_sgemm",
+      [&](const Blas& blas, BlasHandle handle) {
+        return choose<T>(blas, &Blas::rocblas_dgemm, &Blas::rocblas_sgemm)(
+            handle, operation(op_a), operation(op_b), to_int(c.rows()), to_int(c.cols()), to_int(k), &alpha, a.data(),
+            to_int(a.ld()), b.data(), to_int(b.ld()), &beta, c.data(), to_int(c.ld()));
+      });
+  if (!done) start_own_gemm<T>(scope, op_a, op_b, alpha, a, b, beta, c, false);
+}
+
+template <class T>
+void start_syrk(LaunchScope& scope, T alpha, Tile<const T> a, T beta, Tile<T> c) {
+  const bool done = left_to_blas(
+      scope, {c.rows(), a.cols()}, {a.ld(), c.ld()}, sizeof(T) == 8 ? "rocblas_dsyrk" : "rocblas_ssyrk",
+      [&](const Blas& blas, BlasHandle handle) {
+        return choose<T>(blas, &Blas::rocblas_dsyrk, &Blas::rocblas_ssyrk)(
+            handle, BlasFill::lower, BlasOperation::none, to_int(c.rows()), to_int(a.cols()), &alpha, a.data(), to_int(a.ld()),
+            &beta, c.data(), to_int(c.ld()));
+      });
+  if (!done) start_own_gemm<T>(scope, Op::none, Op::transposed, alpha, a, a, beta, c, true);
+}
+
 /// Right-looking: each block of columns is solved, then taken out of those behind it.
 template <class T>
-void start_trsm(LaunchScope& scope, Tile<const T> l, Tile<T> b) {
+void start_own_trsm(LaunchScope& scope, Tile<const T> l, Tile<T> b) {
   for (std::size_t j = 0; j < b.cols(); j += kernels::kTriangle) {
     const std::size_t width = std::min<std::size_t>(kernels::kTriangle, b.cols() - j), behind = b.cols() - j - width;
     Launch<decltype(&kernels::trsm_rows<T>)>::go(scope, choose<T>(Kernel::trsm_rows_d, Kernel::trsm_rows_s),
                                                  {ceil_div(b.rows(), kernels::kTrsmRows), 1}, b.rows(), width,
                                                  l.data() + j + j * l.ld(), l.ld(), b.data() + j * b.ld(), b.ld());
     if (behind == 0) continue;
-    start_gemm<T>(scope, Op::none, Op::transposed, T(-1),
-                  part<const T>({b.data(), b.rows(), b.cols(), b.ld()}, 0, j, b.rows(), width),
-                  part(l, j + width, j, behind, width), T(1), part(b, 0, j + width, b.rows(), behind), false);
+    start_own_gemm<T>(scope, Op::none, Op::transposed, T(-1),
+                      part<const T>({b.data(), b.rows(), b.cols(), b.ld()}, 0, j, b.rows(), width),
+                      part(l, j + width, j, behind, width), T(1), part(b, 0, j + width, b.rows(), behind), false);
   }
+}
+
+template <class T>
+void start_trsm(LaunchScope& scope, Tile<const T> l, Tile<T> b) {
+  const bool done = left_to_blas(
+      scope, {b.rows(), b.cols()}, {l.ld(), b.ld()}, sizeof(T) == 8 ? "rocblas_dtrsm" : "rocblas_strsm",
+      [&](const Blas& blas, BlasHandle handle) {
+        const T one(1);
+        return choose<T>(blas, &Blas::rocblas_dtrsm, &Blas::rocblas_strsm)(
+            handle, BlasSide::right, BlasFill::lower, BlasOperation::transpose, BlasDiagonal::non_unit, to_int(b.rows()),
+            to_int(b.cols()), &one, l.data(), to_int(l.ld()), b.data(), to_int(b.ld()));
+      });
+  if (!done) start_own_trsm<T>(scope, l, b);
+}
+
+/// Right-looking by panels: a block on the diagonal, the rows below it, then what is behind both.
+/// @param start_diagonal  start_diagonal(block) factorises a block on the diagonal.
+template <class T, class Diagonal>
+void start_panels(LaunchScope& scope, Tile<T> a, std::size_t panel_width, Diagonal start_diagonal) {
+  const std::size_t n = a.rows();
+  for (std::size_t j = 0; j < n; j += panel_width) {
+    const std::size_t width = std::min(panel_width, n - j), below = n - j - width;
+    const Tile<T> diagonal = part(a, j, j, width, width);
+    start_diagonal(diagonal);
+    if (below == 0) continue;
+    const Tile<T> panel = part(a, j + width, j, below, width);
+    start_trsm<T>(scope, {diagonal.data(), width, width, a.ld()}, panel);
+    start_syrk<T>(scope, T(-1), {panel.data(), below, width, a.ld()}, T(1), part(a, j + width, j + width, below, below));
+  }
+}
+
+template <class T>
+void start_own_potrf(LaunchScope& scope, Tile<T> a) {
+  start_panels(scope, a, kernels::kTriangle, [&](Tile<T> d) {
+    Launch<decltype(&kernels::potf2<T>)>::go(scope, choose<T>(Kernel::potf2_d, Kernel::potf2_s), {1, 1}, d.rows(), d.data(),
+                                             d.ld());
+  });
+}
+
+// rocSOLVER is not asked: where A is not positive definite, it leaves a number in the device's memory that somebody has to wait for
+// and read, while L looks right. Panels as wide as these leave to rocBLAS all but (width / n)^2 of the work.
+// [assumption] To be tuned on hardware; 128 .. 512.
+constexpr std::size_t kPotrfPanel = 256;
+
+template <class T>
+void start_potrf(LaunchScope& scope, Tile<T> a) {
+  if (scope.blas().takes({a.rows()}, {a.ld()}))
+    start_panels(scope, a, kPotrfPanel, [&](Tile<T> d) { start_own_potrf(scope, d); });
+  else
+    start_own_potrf(scope, a);
 }
 
 }  // namespace
@@ -126,13 +228,13 @@ void gemm(HipStream stream, Op op_a, Op op_b, SameAs<T> alpha, Tile<const SameAs
   require((ta ? a.cols() : a.rows()) == c.rows() && (tb ? b.rows() : b.cols()) == c.cols() &&
               (ta ? a.rows() : a.cols()) == (tb ? b.cols() : b.rows()),
           "gemm", "A ", shape(a), ta ? " transposed" : "", ", B ", shape(b), tb ? " transposed" : "", ", C ", shape(c));
-  start_gemm<T>(scope_of(stream, "gemm"), op_a, op_b, alpha, a, b, beta, c, false);
+  start_gemm<T>(scope_of(stream, "gemm"), op_a, op_b, alpha, a, b, beta, c);
 }
 
 template <class T>
 void syrk(HipStream stream, SameAs<T> alpha, Tile<const SameAs<T>> a, SameAs<T> beta, Tile<T> c) {
   require(c.rows() == c.cols() && a.rows() == c.rows(), "syrk", "A ", shape(a), ", C ", shape(c));
-  start_gemm<T>(scope_of(stream, "syrk"), Op::none, Op::transposed, alpha, a, a, beta, c, true);
+  start_syrk<T>(scope_of(stream, "syrk"), alpha, a, beta, c);
 }
 
 template <class T>
@@ -144,20 +246,7 @@ void trsm(HipStream stream, Tile<const SameAs<T>> l, Tile<T> b) {
 template <class T>
 void potrf(HipStream stream, Tile<T> a) {
   require(a.rows() == a.cols(), "potrf", "A ", shape(a));
-  LaunchScope& scope = scope_of(stream, "potrf");
-  const std::size_t n = a.rows();
-  for (std::size_t j = 0; j < n; j += kernels::kTriangle) {
-    const std::size_t width = std::min<std::size_t>(kernels::kTriangle, n - j), below = n - j - width;
-    Launch<decltype(&kernels::potf2<T>)>::go(scope, choose<T>(Kernel::potf2_d, Kernel::potf2_s), {1, 1}, width,
-                                             a.data() + j + j * a.ld(), a.ld());
-    if (below == 0) continue;
-    const Tile<const T> diagonal(a.data() + j + j * a.ld(), width, width, a.ld());
-    const Tile<T> panel = part(a, j + width, j, below, width);
-    const Tile<const T> solved(panel.data(), below, width, a.ld());
-    start_trsm<T>(scope, diagonal, panel);
-    start_gemm<T>(scope, Op::none, Op::transposed, T(-1), solved, solved, T(1),
-                  part(a, j + width, j + width, below, below), true);
-  }
+  start_potrf<T>(scope_of(stream, "potrf"), a);
 }
 
 template <class T>

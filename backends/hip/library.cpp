@@ -1,13 +1,7 @@
 // Fills the table of functions from the installed library.
 // Flow: libamdhip64 -> [library] -> functions. Thread-safety: thread-safe.
-#include <dlfcn.h>
-
-#include <vector>
-
 #include "functions.hpp"
-
-#define MITRA_HIP_TEXT_OF(x) #x
-#define MITRA_HIP_TEXT(x) MITRA_HIP_TEXT_OF(x)
+#include "shared_object.hpp"
 
 namespace mitra::hip {
 
@@ -24,8 +18,8 @@ std::vector<std::string> usual_names() {
 }
 
 template <class Function>
-bool find(void* library, const char* symbol, Function*& function, std::string& why) {
-  function = reinterpret_cast<Function*>(dlsym(library, symbol));
+bool find(const SharedObject& library, const char* symbol, Function*& function, std::string& why) {
+  function = library.find<Function>(symbol);
   if (function != nullptr) return true;
   why = std::string("HIP: the library libamdhip64 has no function ") + symbol + ": another version is needed";
   return false;
@@ -34,16 +28,9 @@ bool find(void* library, const char* symbol, Function*& function, std::string& w
 }  // namespace
 
 std::shared_ptr<const Functions> load_functions(const std::string& file, std::string& why) {
-  void* library = nullptr;
-  std::string first_error;
-  for (const std::string& name : file.empty() ? usual_names() : std::vector<std::string>{file}) {
-    library = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library != nullptr) break;
-    const char* error = dlerror();
-    if (first_error.empty() && error != nullptr) first_error = error;
-  }
-  if (library == nullptr) {
-    why = "HIP: no GPU is used, the library is not there: " + first_error;
+  const SharedObject library(file.empty() ? usual_names() : std::vector<std::string>{file});
+  if (library.handle == nullptr) {
+    why = "HIP: no GPU is used, the library is not there: " + library.error;
     return nullptr;
   }
   auto functions = std::make_shared<Functions>();
@@ -52,7 +39,6 @@ std::shared_ptr<const Functions> load_functions(const std::string& file, std::st
   complete = complete && find(library, MITRA_HIP_TEXT(name), functions->name, why);
   MITRA_HIP_FUNCTIONS(MITRA_HIP_FIND)
 #undef MITRA_HIP_FIND
-  // The library is never closed: it has threads of its own, and destructors that run at the end of the program.
   if (!complete) return nullptr;
   functions->kernels = embedded_kernels();
   return functions;

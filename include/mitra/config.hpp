@@ -45,8 +45,8 @@ struct Config {
   /// $XDG_CACHE_HOME/mitra or ~/.cache/mitra.
   std::string models;
 
-  /// GPUs through HIP: `auto` (those that are found), `on` (it is an error if there are none), `off`. Emulated devices and
-  /// GPUs do not go together: time passes at another speed. Env: MITRA_HIP.
+  /// GPUs through HIP: `auto` (those that are found), `on` (it is an error if there are none), `off`; `auto:blas=off`: by Mitra's
+  /// own kernels alone. Emulated devices and GPUs do not go together: time passes at another speed. Env: MITRA_HIP.
   std::string hip = "auto";
   /// Emulated devices: COUNT[:mem=256MB,bw=8GB/s,speed=20,...]; empty: none. @see docs/devices.md. Env: MITRA_EMU.
   std::string emu;

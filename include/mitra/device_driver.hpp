@@ -28,7 +28,7 @@ struct DeviceDescription {
   double peer_bandwidth = 0.0;    ///< Bytes/s from and to the other devices of this driver; 0: unknown.
   Seconds latency;                ///< Of a copy.
   int numa_domain = 0;            ///< The part of the host that it is near to, as Worker::numa_domain counts.
-  std::string power_domain;       ///< Equal for devices that share a power cap: compute partitions of one GPU.
+  std::string power_domain;       ///< Equal for devices that share a power cap, compute partitions of one GPU: "pci 0000:c1:00".
 };
 
 enum class DeviceStatus : std::uint8_t {
@@ -87,7 +87,8 @@ class DeviceDriver {
   virtual WorkerKind implementation() const = 0;
   /// @returns The devices, found when the driver was made. Their number never changes; a lost one stays, and fails.
   virtual std::span<const DeviceDescription> devices() const = 0;
-  /// @returns One line for the user on what was not found, or could not be used; empty if there is nothing to say.
+  /// @returns One line for the user on what was looked for: what was not found or cannot be used, and why; what is used of what
+  ///          need not be there. Empty if there is nothing to say.
   virtual std::string_view remark() const { return {}; }
   /// @returns How many times as long as they take bodies on cores are to last, so that emulated devices are faster than they.
   virtual double core_slowdown() const { return 1.0; }

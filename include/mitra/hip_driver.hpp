@@ -24,6 +24,12 @@ struct HipOptions {
   Seconds patience{10.0};   ///< How long the destructor waits for work under way. What takes longer is left to HIP.
   /// The file of the library. Empty: libamdhip64.so.MAJOR of the headers that Mitra was built with, then .so, .so.7, .so.6, .so.5.
   std::string library;
+  /// rocBLAS, for gemm, syrk, trsm and potrf of large tiles. "auto": the library librocblas, if there is one that belongs to the
+  /// same HIP and has code for the device. "off": Mitra's own kernels for all sizes. Else: its file, which is not asked for code.
+  std::string blas = "auto";
+  /// [assumption] What goes to rocBLAS has at least so many rows, columns and depth: below it, Mitra's kernels have a block or two
+  /// each way, and the time is that of launches. To be tuned on hardware; 64 .. 512.
+  std::size_t blas_from = 128;
   std::string sysfs = "/sys";  ///< Where NUMA domains of PCI devices are read.
   std::string gate = "/dev/kfd";  ///< The kernel's door to GPUs. Where it is absent, the library is not loaded. Empty: not asked.
   /// In place of the functions of the library. For test doubles.

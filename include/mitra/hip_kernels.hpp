@@ -7,7 +7,8 @@
 
 /// Tiles are column-major, T is float or double. Shapes that do not fit each other are a MisuseError. A kernel that cannot be
 /// launched is an Error with HIP's name for the reason, and fails the task, also where the body catches it; the loss of the
-/// device is none: the body goes on, nothing is launched any more, and the driver tells.
+/// device is none: the body goes on, nothing is launched any more, and the driver tells. Where rocBLAS is found, gemm, syrk, trsm and
+/// potrf of large tiles are its work (@see HipOptions::blas): the same contracts, other roundings, and errors by its names.
 namespace mitra::hip {
 
 enum class Op : bool { none, transposed };

@@ -37,6 +37,7 @@ struct Worker {
   std::vector<int> bound_to{};  ///< Processors that it may run on: those of its last-level cache that belong to no team, or
                                 ///< those of the team that it is; empty: not bound.
   unsigned cores = 1;   ///< More than one: a team. @see WorkerClass::cores
+  std::string power_domain{};  ///< Equal for devices that share a power cap: compute partitions of one GPU. Empty: not known.
 };
 
 struct MemoryNode {
@@ -52,7 +53,7 @@ struct Machine {
   std::vector<WorkerClass> classes;
   std::vector<MemoryNode> memory_nodes;
   int processors = 1;  ///< Processors that the process may use (cpuset, cgroup); workers may be more.
-  std::vector<std::string> remarks{};  ///< What was looked for and is not used, and why: a line each.
+  std::vector<std::string> remarks{};  ///< What was looked for, and is not used, and why, or is used: a line each.
 
   /// 0: same core, 1: same last-level cache, 2: same NUMA domain, 3: same machine.
   int distance(WorkerId a, WorkerId b) const {

@@ -1,67 +1,18 @@
 // The kernels, run as their twins through the driver, against plain loops; sizes that are no multiples of a tile.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include <mitra/error.hpp>
 
 #include "backends/hip/kernels/list.hpp"
+#include "plain.hpp"
 #include "rig.hpp"
-#include "support/random.hpp"
 
 using namespace mitra;
 using namespace mitra::test;
 
 namespace {
-
-template <class T>
-std::vector<T> random_numbers(std::size_t count, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<T> numbers(count);
-  for (T& x : numbers) x = static_cast<T>(static_cast<double>(random.next() >> 11) * 0x1.0p-52 - 1.0);
-  return numbers;
-}
-
-template <class T>
-double tolerance() {
-  return sizeof(T) == 8 ? 1e-11 : 2e-3;
-}
-
-/// The largest difference, relative to one; a NaN on one side only is infinite.
-template <class T>
-double difference(const std::vector<T>& a, const std::vector<T>& b) {
-  double largest = a.size() == b.size() ? 0.0 : std::numeric_limits<double>::infinity();
-  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
-    if (std::isnan(a[i]) && std::isnan(b[i])) continue;
-    const double d = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
-    largest = std::isnan(d) ? std::numeric_limits<double>::infinity() : std::max(largest, d);
-  }
-  return largest;
-}
-
-/// C = alpha op(A) op(B) + beta C by plain loops.
-template <class T>
-void plain_gemm(bool ta, bool tb, T alpha, Tile<const T> a, Tile<const T> b, T beta, Tile<T> c, bool lower = false) {
-  const std::size_t depth = ta ? a.rows() : a.cols();
-  for (std::size_t j = 0; j < c.cols(); ++j)
-    for (std::size_t i = lower ? j : 0; i < c.rows(); ++i) {
-      double sum = 0.0;
-      for (std::size_t k = 0; k < depth; ++k)
-        sum += static_cast<double>(ta ? a(k, i) : a(i, k)) * static_cast<double>(tb ? b(j, k) : b(k, j));
-      c(i, j) = static_cast<T>(static_cast<double>(alpha) * sum +
-                               (beta == T(0) ? 0.0 : static_cast<double>(beta) * static_cast<double>(c(i, j))));
-    }
-}
-
-/// A lower triangle that is far from singular.
-template <class T>
-std::vector<T> triangle(std::size_t n, std::size_t ld, std::uint64_t seed) {
-  std::vector<T> l = random_numbers<T>(n * ld, seed);
-  for (std::size_t j = 0; j < n; ++j) {
-    for (std::size_t i = 0; i < n; ++i) l[i + j * ld] = l[i + j * ld] / static_cast<T>(n);
-    l[j + j * ld] += T(2);
-  }
-  return l;
-}
 
 struct Device {
   Device() { REQUIRE(rig.driver->attach(0).ok()); }
@@ -174,12 +125,7 @@ TEMPLATE_TEST_CASE("hip kernels: trsm solves X L^T = B", "", double, float) {
     const T* const dl = device.rig.upload(l);
     T* const db = device.rig.upload(b);
     device.run([&](HipStream s) { hip::trsm<T>(s, {dl, n, n, ldl}, {db, m, n, ldb}); });
-    for (std::size_t j = 0; j < n; ++j)
-      for (std::size_t i = 0; i < m; ++i) {
-        T x = b[i + j * ldb];
-        for (std::size_t k = 0; k < j; ++k) x -= b[i + k * ldb] * l[j + k * ldl];
-        b[i + j * ldb] = x / l[j + j * ldl];
-      }
+    plain_trsm<T>({l.data(), n, n, ldl}, {b.data(), m, n, ldb});
     CHECK(difference(device.rig.download(db, b.size()), b) < tolerance<T>());
   }
 }
@@ -194,14 +140,8 @@ TEMPLATE_TEST_CASE("hip kernels: potrf factorises the lower triangle", "", doubl
     const auto l = triangle<T>(n, ld, 5);
     auto a = random_numbers<T>(n * ld, 6);
     auto expected = a;
-    for (std::size_t j = 0; j < n; ++j)
-      for (std::size_t i = j; i < n; ++i) {
-        double sum = 0.0;
-        for (std::size_t k = 0; k <= j; ++k)
-          sum += static_cast<double>(l[i + k * ld]) * static_cast<double>(l[j + k * ld]);
-        a[i + j * ld] = static_cast<T>(sum);
-        expected[i + j * ld] = l[i + j * ld];
-      }
+    plain_product<T>({l.data(), n, n, ld}, {a.data(), n, n, ld});
+    for (std::size_t j = 0; j < n; ++j) std::copy(&l[j + j * ld], &l[n + j * ld], &expected[j + j * ld]);
     T* const da = device.rig.upload(a);
     device.run([&](HipStream s) { hip::potrf<T>(s, {da, n, n, ld}); });
     CHECK(difference(device.rig.download(da, a.size()), expected) < tolerance<T>());

@@ -1,6 +1,8 @@
 // Programs with `.hip` bodies through the whole engine, on the double: a tiled Cholesky factorisation, also on devices that
 // are lost or have little memory.
 #include <cmath>
+#include <set>
+#include <string>
 #include <vector>
 
 #include <mitra/mitra.hpp>
@@ -109,6 +111,44 @@ TEST_CASE("hip: a tiled Cholesky factorisation through the engine") {
   CHECK(hip.pageable_copies() == 0);
   CHECK(hip.left_over() == 0);
   CHECK(hip.complaints() == std::vector<std::string>());
+}
+
+TEST_CASE("hip: the same with rocBLAS for its tiles, also while a device is lost") {
+  for (const bool lose : {false, true}) {
+    HipDoubleOptions hardware;
+    hardware.blas = true;
+    if (lose) hardware.faults.push_back({"rocblas_dgemm", 5, hipErrorLaunchFailure, 0, false});
+    HipDouble hip(hardware);
+    {
+      HipOptions options = small_options();
+      options.blas_from = 16;
+      Runtime rt(on(hip, options));
+      CHECK_THAT(rt.machine().remarks.at(0), contains("go to rocBLAS"));
+      const auto syrk = [](Tile<const double> a, Tile<double> c) { subtract(a, a, c); };
+      CHECK((lose ? cholesky(rt, 200, 45, kPotrf.cpu(factorise), kTrsm.cpu(solve), kSyrk.cpu(syrk), kGemm.cpu(subtract))
+                  : cholesky(rt)) < 1e-12);
+    }
+    CHECK(hip.complaints() == std::vector<std::string>());
+    if (lose) continue;
+    std::multiset<std::string> kernels;
+    for (const auto& executed : hip.executed()) kernels.insert(executed.kernel);
+    for (const char* name : {"rocblas_dgemm", "rocblas_dtrsm", "rocblas_dsyrk"}) CHECK(kernels.count(name) > 0);
+    CHECK(hip.left_over() == 0);
+  }
+}
+
+TEST_CASE("hip: the machine says which devices share a power cap") {
+  HipDoubleOptions hardware;
+  hardware.devices = 3;
+  hardware.bus_id = [](int device) { return device < 2 ? "0000:C1:00.0" : "0000:C2:00.0"; };
+  HipDouble hip(hardware);
+  const Runtime rt(on(hip));
+  const auto& workers = rt.machine().workers;
+  REQUIRE(workers.size() == 5);
+  CHECK(workers[0].power_domain.empty());
+  CHECK(workers[2].power_domain == "pci 0000:C1:00");
+  CHECK(workers[3].power_domain == workers[2].power_domain);
+  CHECK(workers[4].power_domain == "pci 0000:C2:00");
 }
 
 TEST_CASE("hip: the same with memories that hold a few tiles") {

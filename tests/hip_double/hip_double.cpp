@@ -39,10 +39,23 @@ hip::Functions table() {
   return functions;
 }
 
+template <std::size_t Slot>
+hip::Blas blas_table() {
+  hip::Blas functions;
+#define MITRA_BLAS_ENTRY(Result, name, parameters) functions.name = &Entry<Slot, &State::name>::call;
+  MITRA_BLAS_FUNCTIONS(MITRA_BLAS_ENTRY)
+#undef MITRA_BLAS_ENTRY
+  functions.file = "the double";
+  return functions;
+}
+
 template <std::size_t... Slots>
-hip::Functions table_of(std::size_t slot, std::index_sequence<Slots...>) {
+void make_tables(State& state, std::index_sequence<Slots...>) {
   static const std::array<hip::Functions, kSlots> tables{table<Slots>()...};
-  return tables[slot];
+  static const std::array<hip::Blas, kSlots> blas_tables{blas_table<Slots>()...};
+  state.table = tables[state.slot];
+  state.blas_table = blas_tables[state.slot];
+  state.blas_table.code = state.options.blas_code;
 }
 
 }  // namespace
@@ -53,7 +66,7 @@ HipDouble::HipDouble(HipDoubleOptions options) : state_(std::make_unique<State>(
     if (slots()[slot] != nullptr) continue;
     slots()[slot] = state_.get();
     state_->slot = slot;
-    state_->table = table_of(slot, std::make_index_sequence<kSlots>());
+    make_tables(*state_, std::make_index_sequence<kSlots>());
     int device = 0;
     if (state_->options.devices > 0)
       static_cast<void>(state_->hipSetDevice(device));  // an earlier double's may have been another
@@ -68,7 +81,9 @@ HipDouble::~HipDouble() {
 }
 
 std::shared_ptr<const hip::Functions> HipDouble::functions() const {
-  return std::make_shared<hip::Functions>(state_->table);
+  auto functions = std::make_shared<hip::Functions>(state_->table);
+  if (state_->options.blas) functions->blas = std::make_shared<hip::Blas>(state_->blas_table);
+  return functions;
 }
 
 void HipDouble::settle() const {
@@ -117,7 +132,7 @@ std::size_t HipDouble::memory_in_use(int device) const {
 std::size_t HipDouble::left_over() const {
   const State::Lock lock(state_->mutex);
   return state_->streams.size() + state_->events.size() + state_->modules.size() + state_->memories.size() +
-         state_->pinned.size();
+         state_->pinned.size() + state_->handles.size();
 }
 std::vector<std::string> HipDouble::complaints() const {
   const State::Lock lock(state_->mutex);

@@ -1,5 +1,5 @@
 // A double of HIP inside of the process: devices with memories that the host cannot touch, streams that run by themselves in an
-// order of a seed, faults at any call. Its table of functions takes the place of the library's.
+// order of a seed, faults at any call; and of rocBLAS on its streams. Its table of functions takes the place of the library's.
 // Flow: test -> [hip double] -> HipOptions::functions. Thread-safety: thread-safe.
 #pragma once
 
@@ -10,13 +10,14 @@
 #include <string>
 #include <vector>
 
+#include "backends/hip/blas.hpp"
 #include "backends/hip/functions.hpp"
 
 namespace mitra::test {
 
 /// "The n-th call of this function on this device fails with this error."
 struct HipFault {
-  std::string function;  ///< "hipMalloc"; or what streams do by themselves: "kernel", "copy".
+  std::string function;  ///< "hipMalloc", "rocblas_dgemm"; or what streams do by themselves: "kernel", "copy".
   std::uint64_t call = 1;
   hipError_t error = hipErrorUnknown;
   int device = -1;  ///< -1: calls on any device are counted.
@@ -34,6 +35,9 @@ struct HipDoubleOptions {
   std::function<bool(int, int)> peers;          ///< Who reaches whose memory; empty: everybody.
   std::function<std::string(int)> bus_id;       ///< Empty: "0000:c1:00.0", "0000:c2:00.0", ...
   std::string architecture = "gfx90a:sramecc+:xnack-";
+  bool blas = false;                            ///< There is a double of rocBLAS, too. A fault of its functions is what HIP told them.
+  bool blas_degraded = false;                   ///< It does everything by a slower way, since an allocation has failed.
+  std::string blas_code;                        ///< hip::Blas::code
   std::vector<HipFault> faults;
 };
 
@@ -74,7 +78,7 @@ class HipDouble {
   std::uint64_t calls(const std::string& function) const;
   std::size_t pageable_copies() const;  ///< Asynchronous copies from or to memory that is not pinned.
   std::size_t memory_in_use(int device) const;
-  std::size_t left_over() const;  ///< Streams, events, modules, allocations that nobody has released.
+  std::size_t left_over() const;  ///< Streams, events, modules, allocations, handles of rocBLAS that nobody has released.
   std::vector<std::string> complaints()
       const;  ///< Calls that a real HIP would not survive, or would answer with anything.
   /// What lies at a device's address. @pre Nothing writes there.

@@ -20,8 +20,16 @@ class HipDouble::State {
   explicit State(HipDoubleOptions options);
   ~State();
 
+  using BlasStatus = hip::BlasStatus;
+  using BlasHandle = hip::BlasHandle;
+  using BlasOperation = hip::BlasOperation;
+  using BlasFill = hip::BlasFill;
+  using BlasSide = hip::BlasSide;
+  using BlasDiagonal = hip::BlasDiagonal;
+  using BlasAtomics = hip::BlasAtomics;
 #define MITRA_HIP_METHOD(Result, name, parameters) Result name parameters;
   MITRA_HIP_FUNCTIONS(MITRA_HIP_METHOD)
+  MITRA_BLAS_FUNCTIONS(MITRA_HIP_METHOD)
 #undef MITRA_HIP_METHOD
 
   using Clock = std::chrono::steady_clock;
@@ -63,6 +71,17 @@ class HipDouble::State {
     std::map<std::string, std::unique_ptr<std::pair<std::string, Module*>>> functions;
   };
   using Function = std::pair<std::string, Module*>;
+  /// Of rocBLAS.
+  struct Handle {
+    int device = 0;
+    hipStream_t stream = nullptr;
+    bool atomics = true;  // as up to ROCm 6.0
+  };
+  /// A matrix in columns, of elements of `size` bytes.
+  struct Matrix {
+    const void* address = nullptr;
+    std::size_t rows = 0, columns = 0, ld = 0, size = 0;
+  };
   using Lock = std::unique_lock<std::mutex>;
 
   /// Counts the call. @returns What it fails with; success: it goes on.
@@ -80,12 +99,18 @@ class HipDouble::State {
   void push(Stream& stream, Operation operation);
   hipError_t copy(const char* function, void* to, std::size_t to_pitch, const void* from, std::size_t from_pitch,
                   std::size_t width, std::size_t height, hipMemcpyKind kind, hipStream_t stream);
+  Handle* find(BlasHandle handle);
+  /// Checks a call of rocBLAS as the library does, and enqueues `run`, which gets the matrices where the double can touch them.
+  BlasStatus blas(const char* function, BlasHandle handle, std::vector<Matrix> matrices,
+                  std::function<void(const std::vector<void*>&)> run);
+  BlasStatus blas_answer(hipError_t error);
   void work();
   void step(Lock& lock);
 
   const HipDoubleOptions options;
   std::size_t slot = 0;
   hip::Functions table;
+  hip::Blas blas_table;
   mutable std::mutex mutex;
   std::condition_variable changed;
   bool stopping = false, paused = false;
@@ -96,6 +121,7 @@ class HipDouble::State {
   std::vector<std::unique_ptr<Stream>> streams;
   std::map<const void*, std::shared_ptr<Event>> events;
   std::vector<std::unique_ptr<Module>> modules;
+  std::vector<std::unique_ptr<Handle>> handles;
   std::vector<HipFault> faults;
   std::map<std::pair<std::string, int>, std::uint64_t> counted;  // by function and device; -1: any
   std::vector<Executed> executed;

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/devices/device_set.hpp"
 #include "support/catch.hpp"
 #include "support/runtimes.hpp"
 
@@ -421,6 +422,19 @@ TEST_CASE("GPUs that there are not are a remark, or an error where they were ask
   config.hip = "off";
   config.emu.clear();
   CHECK(Runtime(config).machine().remarks.empty());
+}
+
+TEST_CASE("what MITRA_HIP says reaches the driver of GPUs") {
+  using engine::parse_hip;
+  CHECK(parse_hip("auto").mode == "auto");
+  CHECK(parse_hip("auto").options.blas == "auto");
+  CHECK(parse_hip("on:blas=off").mode == "on");
+  CHECK(parse_hip("on:blas=off").options.blas == "off");
+  CHECK(parse_hip("auto:blas=/opt/rocm/lib/librocblas.so.4").options.blas == "/opt/rocm/lib/librocblas.so.4");
+  CHECK_THROWS_WITH(parse_hip("auto:blas=maybe"), test::contains("blas=maybe: auto, off or the path of librocblas.so is expected"));
+  CHECK_THROWS_WITH(parse_hip("auto:blas"), test::contains("blas=: auto, off or"));
+  CHECK_THROWS_WITH(parse_hip("auto:bals=off"), test::contains("unknown setting 'bals' of GPUs; known: blas"));
+  CHECK_THROWS_WITH(parse_hip("blas=off"), test::contains("MITRA_HIP=blas=off: auto, on or off"));
 }
 
 TEST_CASE("settings of emulated devices that cannot be are refused by name") {

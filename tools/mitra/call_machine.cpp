@@ -32,6 +32,13 @@ std::string describe(const Machine& machine) {
     text += fmt::format("  memory  {:<10} {}\n", node.name,
                         node.capacity.value == 0 ? "unknown size" : format_bytes(node.capacity));
 
+  // Devices that share a cap are slower together than alone: worth a line.
+  std::map<std::string, std::vector<std::string>> caps;
+  for (const Worker& worker : machine.workers)
+    if (!worker.power_domain.empty()) caps[worker.power_domain].push_back(machine.memory_nodes[worker.node.index()].name);
+  for (const auto& [domain, devices] : caps)
+    if (devices.size() > 1) text += fmt::format("  power   {:<10} a cap shared by {}\n", domain, fmt::join(devices, ", "));
+
   // By cache, not worker by worker: 256 lines say less than 8.
   std::map<std::pair<int, int>, std::vector<std::string>> caches;
   for (const Worker& worker : machine.workers) {
@@ -58,7 +65,8 @@ Json to_json(const Machine& machine) {
                                {"processor", worker.processor < 0 ? Json() : Json(worker.processor)},
                                {"l3_domain", worker.l3_domain},
                                {"numa_domain", worker.numa_domain},
-                               {"cores", worker.cores}}));
+                               {"cores", worker.cores},
+                               {"power_domain", worker.power_domain.empty() ? Json() : Json(worker.power_domain)}}));
     Json row = Json::array();
     for (const Worker& other : machine.workers) row.push(machine.distance(worker.id, other.id));
     distances.push(row);

@@ -13,7 +13,7 @@ std::vector<Option> RuntimeOptions::options() {
       {"--backend", &backend, "NAME", "What executes the tasks: native [MITRA_BACKEND]"},
       {"--workers", &workers, "N", "Threads in all; 0: one for each processor [MITRA_WORKERS]"},
       teams_option(),
-      {"--hip", &hip, "MODE", "GPUs: auto (those that are found), on, off [MITRA_HIP]"},
+      {"--hip", &hip, "MODE", "GPUs: auto (those that are found), on, off; auto:blas=off: without rocBLAS [MITRA_HIP]"},
       {"--emu", &emu, "N[:...]", "Emulated devices, N[:mem=256MB,bw=8GB/s,speed=10,...] [MITRA_EMU]"},
       {"--memory", &memory, "LIMITS", "Limits of memories, NAME=BYTES,...: emu=64MB [MITRA_MEMORY]"},
       {"--spill", &spill, "DIR", "Where data go that the memories have no room for [MITRA_SPILL]"},

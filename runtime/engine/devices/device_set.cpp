@@ -6,7 +6,6 @@
 
 #include <mitra/emu_driver.hpp>
 #include <mitra/error.hpp>
-#include <mitra/hip_driver.hpp>
 #include <mitra/spill_driver.hpp>
 
 #include "model/machine_units.hpp"
@@ -131,17 +130,31 @@ void limit_memories(std::string_view text, Machine& machine) {
 
 }  // namespace
 
+HipSetting parse_hip(std::string_view text) {
+  const std::size_t colon = std::min(text.find(':'), text.size());
+  HipSetting setting{std::string(text.substr(0, colon)), {}};
+  if (setting.mode != "auto" && setting.mode != "on" && setting.mode != "off")
+    throw ConfigError(detail::message("MITRA_HIP=", text, ": auto, on or off is expected"));
+  for_each_setting(text.substr(std::min(colon + 1, text.size())), [&](std::string_view key, std::string_view value) {
+    if (key != "blas")
+      throw ConfigError(detail::message("MITRA_HIP: unknown setting '", key, "' of GPUs; known: blas; auto:blas=off for instance"));
+    if (value != "auto" && value != "off" && value.find('/') == value.npos)
+      throw ConfigError(detail::message("MITRA_HIP: blas=", value, ": auto, off or the path of librocblas.so is expected"));
+    setting.options.blas = value;
+  });
+  return setting;
+}
+
 DeviceSet::DeviceSet(const Config& config, Machine& machine) {
-  if (config.hip != "auto" && config.hip != "on" && config.hip != "off")
-    throw ConfigError(detail::message("MITRA_HIP=", config.hip, ": auto, on or off is expected"));
+  const HipSetting hip = parse_hip(config.hip);
   const bool emulated = !config.emu.empty() && config.emu != "0";
-  if (emulated && config.hip == "on")
+  if (emulated && hip.mode == "on")
     throw ConfigError("MITRA_HIP=on beside MITRA_EMU: GPUs and emulated devices do not go together, time passes at another speed");
   if (emulated)
     drivers_.push_back(make_emu_driver(parse_emu(config.emu, machine)));
-  else if (config.hip != "off")
-    drivers_.push_back(make_hip_driver());
-  if (config.hip == "on" && drivers_[0]->devices().empty()) throw ConfigError(detail::message("MITRA_HIP=on: ", drivers_[0]->remark()));
+  else if (hip.mode != "off")
+    drivers_.push_back(make_hip_driver(hip.options));
+  if (hip.mode == "on" && drivers_[0]->devices().empty()) throw ConfigError(detail::message("MITRA_HIP=on: ", drivers_[0]->remark()));
   for (const auto& make : config.devices) drivers_.push_back(make());
   if (!config.spill.empty()) {
     SpillOptions options;
@@ -170,6 +183,7 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
         const ClassId worker_class = class_named(machine, description, device.node);
         device.worker = WorkerId(static_cast<std::uint32_t>(machine.workers.size()));
         Worker worker{device.worker, worker_class, device.node, -1, -1 - static_cast<int>(d), description.numa_domain};
+        worker.power_domain = description.power_domain;
         machine.classes[worker_class.index()].workers.push_back(device.worker);
         machine.workers.push_back(worker);
       }

@@ -4,13 +4,24 @@
 
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <mitra/config.hpp>
 #include <mitra/device_driver.hpp>
+#include <mitra/hip_driver.hpp>
 #include <mitra/machine.hpp>
 
 namespace mitra::engine {
+
+/// What Config::hip says.
+struct HipSetting {
+  std::string mode;  ///< auto, on, off
+  HipOptions options;
+};
+/// "auto", "on:blas=off". @throws ConfigError on any other text; it says what is expected.
+HipSetting parse_hip(std::string_view text);
 
 struct Device {
   DeviceDriver* driver = nullptr;
