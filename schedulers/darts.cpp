@@ -6,22 +6,31 @@
 // eviction of the datum that is used least by the tasks which are to come.
 //
 // There, tasks are independent and read; here they also write, become ready while others run, and are counted as follows.
-// A task is free on a GPU when all that it reads lies there, and resident when all that it writes does. Data that tasks
-// have been given for count as lying there, before they have arrived. As long as the data that ready tasks write fill less
-// than `fill` of the memory, all tasks count; above it, only resident ones, until none is left: results stay in place
-// while operands stream past them (Hong, Kung 1981: 2 n^3 / sqrt(M) loads for a matrix product), instead of being written
-// back and fetched again for every update. The counts are kept by increments, for every datum and GPU.
+// A task is free on a GPU when all that it reads lies there, and resident when all that it writes does. Data that tasks have
+// been given for count as lying there, before they have arrived. The counts are kept by increments, for every datum and GPU.
+//
+// While there is room for the results of ready tasks, all tasks count; then only resident ones, until few are left: results
+// stay in place while operands stream past them, instead of being written back and fetched again for every update. A product
+// of n x n data takes 2 n^3 / sqrt(M) loads at least, where M fit (Hong, Kung, STOC 1981). Three things bring it near that:
+// - Operands have room for `sides` times sqrt(M) data, whatever M is: the sides of a square of results.
+// - What was brought for new results serves for all that it can before results are closed: they are whole rows and columns of
+//   the square that grows from the counts, and what is left for later is not ragged.
+// - Once they are closed, an operand is finished with before others: what it meets is brought next. So one side of the square
+//   lies there, and of the other side one datum at a time, as in kernels of products (Goto, van de Geijn, TOMS 2008).
 //
 // Cores, for which the paper has no method, take the most urgent task that GPUs cannot run, or would have run later.
 // Flow: ready -> [darts] -> worker; victim <- memory manager. Thread-safety: serialised.
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include <mitra/lazy_heap.hpp>
 #include <mitra/scheduling_policy.hpp>
+#include <mitra/task_places.hpp>
 #include <mitra/task_queues.hpp>
 
 namespace mitra {
@@ -30,7 +39,7 @@ namespace {
 
 class Darts final : public SchedulingPolicy {
  public:
-  explicit Darts(const PolicyArguments& arguments) : fill_(arguments.number("fill", 0.0, 1.0)) {}
+  explicit Darts(const PolicyArguments& arguments) : sides_(arguments.number("sides", 0.0, 100.0)) {}
 
   void start(SchedulerView& view) override {
     const Machine& machine = view.machine();
@@ -66,7 +75,7 @@ class Darts final : public SchedulingPolicy {
       data_[use.datum].users.push_back(slot);
     }
     for (std::uint32_t g = 0; g < gpus_.size(); ++g) {
-      Needs& needs = needs_[std::size_t{slot} * gpus_.size() + g];
+      Needs& needs = needs_of(slot, g);
       needs = {};
       for (const Use& use : t.data) {
         if (cell(use.datum, g).present) continue;
@@ -76,10 +85,10 @@ class Darts final : public SchedulingPolicy {
       count(slot, g, +1);
       enqueue(slot, g);
     }
-    push(all_, slot);
-    if (task.runs_on(WorkerKind::cpu)) push(shared_, slot);
+    all_.push(task, slot);
+    if (task.runs_on(WorkerKind::cpu)) shared_.push(task, slot);
     if (std::none_of(t.data.begin(), t.data.end(), [&](const Use& use) { return use.writes && data_[use.datum].gpus != 0; }))
-      push(fresh_, slot);
+      fresh_.push(task, slot);
   }
 
   TaskRef next(WorkerId id, SchedulerView& view) override {
@@ -149,7 +158,6 @@ class Darts final : public SchedulingPolicy {
     std::uint32_t enables_resident = 0, enables_other = 0;  // tasks that lack nothing else
     std::uint32_t free_users = 0, resident_users = 0;       // ready tasks that use it, and are free, are resident
     std::uint32_t given = 0;                                // accesses of tasks that were given out, and have not finished
-    std::uint32_t queued_resident = 0, queued_any = 0;      // the counts with which it lies in the GPU's heaps
     bool present = false;
   };
   struct Datum {
@@ -158,24 +166,14 @@ class Darts final : public SchedulingPolicy {
     std::uint32_t writers = 0;         // tasks that write it, and are ready or running
     std::vector<std::uint32_t> users;  // slots of ready tasks
   };
-  struct Candidate {
-    double tasks_per_byte;
-    std::uint32_t count, datum;
-  };
-  struct Place {
-    int priority;
-    TaskId id;
-    std::uint32_t slot;
-  };
-  using Places = std::vector<Place>;
-  using Candidates = std::vector<Candidate>;
   struct Gpu {
     NodeId node{0};
     std::uint64_t capacity = 0;  // bytes; 0: no limit
     std::uint64_t results = 0;   // bytes of present data that tasks write which are ready or running
     bool closed = false;         // no room for further results
-    Places free_resident{}, free_other{}, resident{};
-    Candidates by_resident{}, by_any{};
+    std::uint32_t unfinished = kNone;  // the operand that is to meet all that it can before others are brought
+    TaskPlaces free_resident{}, free_other{}, resident{};
+    LazyHeap by_resident{}, by_any{};  // data by tasks per byte
   };
   struct WorkerState {
     WorkerKind kind;
@@ -183,11 +181,7 @@ class Darts final : public SchedulingPolicy {
     std::uint32_t gpu;
   };
 
-  static bool later(const Place& a, const Place& b) { return a.priority != b.priority ? a.priority < b.priority : a.id > b.id; }
-  static bool poorer(const Candidate& a, const Candidate& b) {
-    return a.tasks_per_byte != b.tasks_per_byte ? a.tasks_per_byte < b.tasks_per_byte : a.datum > b.datum;
-  }
-
+  Needs& needs_of(std::uint32_t slot, std::uint32_t gpu) { return needs_[std::size_t{slot} * gpus_.size() + gpu]; }
   Cell& cell(std::uint32_t datum, std::uint32_t gpu) { return cells_[std::size_t{datum} * gpus_.size() + gpu]; }
 
   // ---- tasks and data ----
@@ -237,6 +231,7 @@ class Darts final : public SchedulingPolicy {
     const auto [found, is_new] = number_of_.try_emplace(access.datum(), static_cast<std::uint32_t>(data_.size()));
     if (is_new) {
       data_.emplace_back().bytes = access.bytes().value;
+      bytes_ += static_cast<double>(access.bytes().value);
       cells_.resize(data_.size() * gpus_.size());
       for (std::uint32_t g = 0; g < gpus_.size(); ++g)
         if (view.holds(access, gpus_[g].node)) set_present(found->second, g, true);
@@ -273,7 +268,7 @@ class Darts final : public SchedulingPolicy {
     d.gpus += present ? 1U : ~0U;
     if (d.writers != 0) gpus_[gpu].results += present ? d.bytes : -d.bytes;
     for (const std::uint32_t slot : d.users) {
-      Needs& needs = needs_[std::size_t{slot} * gpus_.size() + gpu];
+      Needs& needs = needs_of(slot, gpu);
       for (const Use& use : tasks_[slot].data) {
         if (use.datum != datum) continue;
         needs.reads = static_cast<std::uint16_t>(needs.reads + (present ? -1 : 1) * use.reads);
@@ -286,7 +281,7 @@ class Darts final : public SchedulingPolicy {
 
   /// Adds the task to the counts of its data on a GPU, or takes it out of them.
   void count(std::uint32_t slot, std::uint32_t gpu, int by) {
-    const Needs needs = needs_[std::size_t{slot} * gpus_.size() + gpu];
+    const Needs needs = needs_of(slot, gpu);
     if (needs.reads > 1 && needs.writes > 0) return;
     const auto step = static_cast<std::uint32_t>(by);
     for (const Use& use : tasks_[slot].data) {
@@ -295,98 +290,100 @@ class Darts final : public SchedulingPolicy {
       if (needs.writes == 0) c.resident_users += step;
       if (needs.reads != 1 || !use.reads || c.present) continue;
       (needs.writes == 0 ? c.enables_resident : c.enables_other) += step;
-      if (by > 0) offer(use.datum, gpu);
+      if (by < 0) continue;
+      gpus_[gpu].by_resident.offer(use.datum, worth(use.datum, gpu, true));
+      gpus_[gpu].by_any.offer(use.datum, worth(use.datum, gpu, false));
     }
   }
 
-  // ---- what a GPU chooses from: heaps, in which an entry may be out of date, and is then put right or dropped ----
+  // ---- what a GPU chooses from ----
 
-  static void push_candidate(Candidates& heap, Candidate candidate) {
-    heap.push_back(candidate);
-    std::push_heap(heap.begin(), heap.end(), poorer);
-  }
-  Candidate candidate(std::uint32_t datum, std::uint32_t count) const {
-    return {static_cast<double>(count) / static_cast<double>(data_[datum].bytes), count, datum};
-  }
-  void offer(std::uint32_t datum, std::uint32_t gpu) {
-    Cell& c = cell(datum, gpu);
-    if (c.enables_resident > c.queued_resident) {
-      c.queued_resident = c.enables_resident;
-      push_candidate(gpus_[gpu].by_resident, candidate(datum, c.enables_resident));
-    }
-    if (const std::uint32_t any = c.enables_resident + c.enables_other; any > c.queued_any) {
-      c.queued_any = any;
-      push_candidate(gpus_[gpu].by_any, candidate(datum, any));
-    }
+  /// Tasks that the datum makes free, for each of its bytes.
+  double worth(std::uint32_t datum, std::uint32_t gpu, bool residents_alone) {
+    const Cell& c = cell(datum, gpu);
+    const std::uint32_t tasks = c.present ? 0 : c.enables_resident + (residents_alone ? 0 : c.enables_other);
+    return static_cast<double>(tasks) / static_cast<double>(data_[datum].bytes);
   }
   /// @returns The datum that makes most tasks free per byte; kNone if none makes one.
   std::uint32_t best_datum(std::uint32_t gpu, bool residents_alone) {
-    Candidates& heap = residents_alone ? gpus_[gpu].by_resident : gpus_[gpu].by_any;
-    while (!heap.empty()) {
-      std::pop_heap(heap.begin(), heap.end(), poorer);
-      const Candidate top = heap.back();
-      heap.pop_back();
-      Cell& c = cell(top.datum, gpu);
-      std::uint32_t& queued = residents_alone ? c.queued_resident : c.queued_any;
-      if (top.count != queued) continue;  // it lies in the heap with another count, too
-      const std::uint32_t actual = c.present ? 0 : c.enables_resident + (residents_alone ? 0 : c.enables_other);
-      queued = 0;
-      if (actual == 0) continue;
-      if (actual == top.count) return top.datum;
-      queued = actual;
-      push_candidate(heap, candidate(top.datum, actual));
+    LazyHeap& heap = residents_alone ? gpus_[gpu].by_resident : gpus_[gpu].by_any;
+    return heap.take([&](std::uint32_t datum) { return worth(datum, gpu, residents_alone); });
+  }
+  /// @returns The best of the data that resident tasks on the unfinished operand lack; kNone if it is finished.
+  std::uint32_t best_for_unfinished(std::uint32_t gpu) {
+    std::uint32_t& operand = gpus_[gpu].unfinished;
+    if (operand == kNone) return kNone;
+    std::uint32_t best = kNone;
+    double most = 0.0;
+    for (const std::uint32_t slot : data_[operand].users) {
+      const Needs needs = needs_of(slot, gpu);
+      for (const Use& use : tasks_[slot].data) {
+        const double value = needs.writes == 0 && needs.reads == 1 ? worth(use.datum, gpu, true) : 0.0;
+        if (value < most || value == 0.0 || (value == most && use.datum > best)) continue;
+        best = use.datum;
+        most = value;
+      }
     }
-    return kNone;
+    return best == kNone ? operand = kNone : best;
+  }
+  /// Unfinished is the operand that the fewest resident tasks use: what it meets is the shorter side, and stays. @returns slot
+  std::uint32_t begin_operand(std::uint32_t slot, std::uint32_t gpu) {
+    std::uint32_t& best = gpus_[gpu].unfinished = kNone;
+    for (const Use& use : tasks_[slot].data)
+      if (!use.writes && (best == kNone || cell(use.datum, gpu).resident_users < cell(best, gpu).resident_users)) best = use.datum;
+    return slot;
   }
 
-  void push(Places& heap, std::uint32_t slot) {
-    const TaskRef task = tasks_[slot].task;
-    heap.push_back({task.priority(), task.id(), slot});
-    std::push_heap(heap.begin(), heap.end(), later);
-  }
-  /// @returns The most urgent task of the heap that `suits`; it stays in it. kNone if there is none.
+  /// @returns The most urgent task of the heap that `suits`; kNone if there is none. Others are dropped before it.
   template <class F>
-  std::uint32_t top(Places& heap, F&& suits) {
-    while (!heap.empty()) {
-      const Place& place = heap.front();
-      const Task& t = tasks_[place.slot];
-      if (t.task && t.task.id() == place.id && suits(place.slot)) return place.slot;
-      std::pop_heap(heap.begin(), heap.end(), later);
-      heap.pop_back();
-    }
-    return kNone;
+  std::uint32_t top(TaskPlaces& heap, F&& suits) {
+    return heap.top([&](std::uint32_t slot, TaskId id) { return tasks_[slot].task && tasks_[slot].task.id() == id && suits(slot); });
   }
   void enqueue(std::uint32_t slot, std::uint32_t gpu) {
-    const Needs needs = needs_[std::size_t{slot} * gpus_.size() + gpu];
-    if (needs.reads == 0) push(needs.writes == 0 ? gpus_[gpu].free_resident : gpus_[gpu].free_other, slot);
-    if (needs.writes == 0) push(gpus_[gpu].resident, slot);
+    const Needs needs = needs_of(slot, gpu);
+    const TaskRef task = tasks_[slot].task;
+    if (needs.reads == 0) (needs.writes == 0 ? gpus_[gpu].free_resident : gpus_[gpu].free_other).push(task, slot);
+    if (needs.writes == 0) gpus_[gpu].resident.push(task, slot);
+  }
+
+  /// Bytes of results: below `few`, others are begun; from `full` on, nothing is brought for others; from `most` on, none begins.
+  struct Limits {
+    double few, full, most;
+  };
+  Limits limits_of(const Gpu& gpu) const {
+    constexpr double kNever = std::numeric_limits<double>::infinity();
+    if (gpu.capacity == 0 || data_.empty()) return {kNever, kNever, kNever};
+    const double capacity = static_cast<double>(gpu.capacity), datum = bytes_ / static_cast<double>(data_.size());
+    const double full = std::max(0.5 * capacity, capacity - sides_ * std::sqrt(capacity * datum));
+    return {0.25 * full, full, 0.5 * (full + capacity)};
   }
 
   std::uint32_t next_on(std::uint32_t gpu) {
     Gpu& g = gpus_[gpu];
-    const auto needs = [&](std::uint32_t slot) { return needs_[std::size_t{slot} * gpus_.size() + gpu]; };
-    const auto is_free = [&](std::uint32_t slot) { return needs(slot).reads == 0; };
-    const auto is_resident = [&](std::uint32_t slot) { return needs(slot).writes == 0; };
+    const auto is_free = [&](std::uint32_t slot) { return needs_of(slot, gpu).reads == 0; };
+    const auto is_resident = [&](std::uint32_t slot) { return needs_of(slot, gpu).writes == 0; };
     const auto any = [](std::uint32_t) { return true; };
+    const Limits limits = limits_of(g);
     for (;;) {
-      // Begun results are finished before many others are begun: until a quarter of that is left, only these go on.
-      const double full = fill_ * static_cast<double>(g.capacity), results = static_cast<double>(g.results);
-      if (results >= full || results < 0.25 * full) g.closed = results >= full && g.capacity != 0;
-      const bool room = !g.closed;
+      const double results = static_cast<double>(g.results);
+      if (results >= limits.most) g.closed = true;
+      if (results < limits.few) g.closed = false;
       if (const auto slot = top(g.free_resident, [&](std::uint32_t s) { return is_free(s) && is_resident(s); }); slot != kNone)
         return slot;
-      if (const auto slot = room ? top(g.free_other, is_free) : kNone; slot != kNone) return slot;
-      if (const auto datum = best_datum(gpu, !room); datum != kNone) {
+      if (const auto slot = g.closed ? kNone : top(g.free_other, is_free); slot != kNone) return slot;
+      if (results >= limits.full) g.closed = true;
+      std::uint32_t datum = g.closed ? best_for_unfinished(gpu) : kNone;
+      if (datum == kNone) datum = g.unfinished = best_datum(gpu, g.closed);
+      if (datum != kNone) {
         set_present(datum, gpu, true);
         continue;
       }
-      if (const auto slot = top(g.resident, is_resident); slot != kNone) return slot;
-      if (!room) {  // nothing more to do on what lies here
+      if (const auto slot = top(g.resident, is_resident); slot != kNone) return begin_operand(slot, gpu);
+      if (g.closed) {  // nothing more to do on what lies here
         if (const auto slot = top(g.free_other, is_free); slot != kNone) return slot;
-        if (const auto datum = best_datum(gpu, false); datum != kNone) {
-          set_present(datum, gpu, true);
-          continue;
-        }
+        datum = best_datum(gpu, false);
+        if (datum != kNone) set_present(datum, gpu, true);
+        if (datum != kNone) continue;
       }
       if (const auto slot = top(fresh_, any); slot != kNone) return slot;
       return top(all_, any);
@@ -425,21 +422,22 @@ class Darts final : public SchedulingPolicy {
     return task;
   }
 
-  const double fill_;
+  const double sides_;
   std::size_t gpu_workers_ = 0;
   double gpu_work_ = 0.0;  // seconds on a GPU of all ready tasks for GPUs
   std::vector<WorkerState> workers_;
   std::vector<std::uint32_t> gpu_of_node_;
   std::vector<Gpu> gpus_;  // memories of GPUs
   TaskHeap cpu_only_;
-  Places all_, shared_;    // tasks for GPUs, those of them that cores can run
-  Places fresh_;           // and those of which nothing that they write lay on a GPU when they became ready
+  TaskPlaces all_, shared_;  // tasks for GPUs, those of them that cores can run
+  TaskPlaces fresh_;         // and those of which nothing that they write lay on a GPU when they became ready
   std::vector<Task> tasks_;
   std::vector<std::uint32_t> free_slots_;
   std::vector<Needs> needs_;  // slot x GPU
   std::vector<Use> finished_uses_;
   std::unordered_map<const void*, std::uint32_t> number_of_;  // looked up, never walked: no order by address
   std::vector<Datum> data_;
+  double bytes_ = 0.0;        // of all of them
   std::vector<Cell> cells_;   // datum x GPU
 };
 
@@ -448,4 +446,4 @@ class Darts final : public SchedulingPolicy {
 }  // namespace mitra
 
 MITRA_SCHEDULER(darts, mitra::Darts, "data-aware for GPUs with little memory: the datum that enables most tasks, least used out",
-                {"fill", "0.65", "share of a GPU's memory for data that ready tasks write, before others are begun"});
+                {"sides", "2", "room on a GPU that results leave to operands: so many times the square root of the number of data that fit"});

@@ -367,6 +367,7 @@ class MemoryManager {
   std::vector<std::uint32_t> free_transfers_;
   std::vector<Ticket> tickets_;
   std::vector<Use> uses_;               // of the task that is being looked at
+  std::vector<AccessRef> candidates_;   // for choose_victim
   std::vector<std::uint32_t> taken_;    // the data for which room has just been taken
   std::uint32_t stuck_nodes_ = 0;
   std::uint64_t evictions_ = 0;

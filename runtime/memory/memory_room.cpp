@@ -12,10 +12,8 @@ namespace mitra::memory {
 
 namespace {
 
-/// Victims that a policy chooses among.
-constexpr std::size_t kCandidates = 32;
-
-/// Victims that are compared by their next uses. Finding one takes less than the copies that it saves.
+/// Victims that are compared by their next uses, and that a policy chooses among. Finding one takes less than the copies that it
+/// saves. What streams past resident data is older than few of them: among the oldest 32 alone, there was no good choice.
 constexpr std::size_t kCompared = 512;
 
 }  // namespace
@@ -207,15 +205,12 @@ bool MemoryManager::evict_one(NodeId node) {
   if (!asks_for_victims_) {
     victim = used_last(node);
   } else {
-    std::uint32_t numbers[kCandidates];
-    std::vector<AccessRef> candidates;
-    for (std::uint32_t d = n.lru_first; d != kNone && candidates.size() < kCandidates; d = replica(d, node).lru_next) {
-      numbers[candidates.size()] = d;
-      candidates.emplace_back(detail::AccessWord(data_[d].header, AccessMode::read));
-    }
-    const std::size_t chosen = client_.choose_victim(node, candidates);
-    MITRA_CHECK(chosen <= candidates.size(), "the policy chose victim ", chosen, " of ", candidates.size());
-    victim = chosen < candidates.size() ? numbers[chosen] : used_last(node);
+    candidates_.clear();
+    for (std::uint32_t d = n.lru_first; d != kNone && candidates_.size() < kCompared; d = replica(d, node).lru_next)
+      candidates_.emplace_back(detail::AccessWord(data_[d].header, AccessMode::read));
+    const std::size_t chosen = client_.choose_victim(node, candidates_);
+    MITRA_CHECK(chosen <= candidates_.size(), "the policy chose victim ", chosen, " of ", candidates_.size());
+    victim = chosen < candidates_.size() ? candidates_[chosen].header()->replicas : used_last(node);
   }
   if (evict(victim, node)) return true;
   // Nowhere is room for that one: for a smaller one, or for one of which there is a copy?

@@ -1,5 +1,7 @@
 // DARTS in virtual time: how much it brings to GPUs whose memory holds a fraction of the data.
 #include <cmath>
+#include <tuple>
+#include <utility>
 
 #include <mitra/registry.hpp>
 
@@ -15,17 +17,17 @@ using test::SimulatedRun;
 
 namespace {
 
-constexpr std::size_t kTiles = 20, kTile = 960;
+constexpr std::size_t kTile = 960;
 constexpr double kTileBytes = kTile * kTile * sizeof(float);
 
-/// GPUs like a V100, with 500 MB each: 135 tiles, where a product of 20 x 20 tiles has 1200.
-std::string small_gpus(unsigned gpus) {
-  return test::machine_file("small_gpus_" + std::to_string(gpus), R"(
+/// GPUs like a V100, with little memory each: 500 MB are 135 tiles, where a product of 20 x 20 tiles has 1200.
+std::string small_gpus(unsigned gpus, int megabytes = 500) {
+  return test::machine_file("small_gpus_" + std::to_string(gpus) + "_" + std::to_string(megabytes), R"(
 name = "small-gpus"
 [memory.ram]
 [memory.gpu]
 count = )" + std::to_string(gpus) + R"(
-capacity = "500 MB"
+capacity = ")" + std::to_string(megabytes) + R"( MB"
 [class.cpu]
 kind = "cpu"
 count = )" + std::to_string(gpus + 1) + R"(
@@ -64,21 +66,29 @@ double loads(const workloads::WorkloadResult& result) {
 }  // namespace
 
 TEST_CASE("darts multiplies matrices with few more loads than any order needs, and far fewer than others") {
-  for (const unsigned gpus : {1U, 2U}) {
-    INFO(gpus << " GPUs");
+  // 2 n^3 / sqrt(M): Hong and Kung, STOC 1981.
+  const auto least = [](double tiles) { return 2.0 * tiles * tiles * tiles / std::sqrt(500e6 / kTileBytes); };
+  for (const auto& [gpus, tiles, ratio] : {std::tuple{1U, 20U, 1.2}, {1U, 30U, 1.2}, {2U, 20U, 1.4}}) {
+    INFO(gpus << " GPUs, " << tiles << " x " << tiles << " tiles");
     const std::string machine = small_gpus(gpus);
     const auto run = [&](const char* scheduler) {
-      return SimulatedRun{machine, scheduler, "gemm", kTiles, kTile, "float"}();
+      return SimulatedRun{machine, scheduler, "gemm", tiles, kTile, "float"}();
     };
-    // 2 n^3 / sqrt(M): Hong and Kung, STOC 1981.
-    const double least = 2.0 * kTiles * kTiles * kTiles / std::sqrt(500e6 / kTileBytes);
     const auto darts = run("darts"), other = run("multiprio");
-    CHECK(loads(darts) < 1.75 * least);
+    CHECK(loads(darts) < ratio * least(tiles));
     CHECK(loads(other) > 2.5 * loads(darts));
     CHECK(test::rate(darts) > 1.2 * test::rate(other));
     CHECK(darts.simulation->memory.evictions > 0);
     for (const auto& [node, peak] : darts.simulation->memory.peak)
       if (node != "ram") CHECK(peak <= Bytes(500'000'000));
+  }
+}
+
+TEST_CASE("darts leaves room for operands in memories of any size") {
+  for (const auto& [megabytes, ratio] : {std::pair{100, 1.35}, {200, 1.3}, {1000, 1.35}}) {
+    INFO(megabytes << " MB");
+    const auto result = SimulatedRun{small_gpus(1, megabytes), "darts", "gemm", 24, kTile, "float"}();
+    CHECK(loads(result) < ratio * 2.0 * 24 * 24 * 24 / std::sqrt(megabytes * 1e6 / kTileBytes));
   }
 }
 
