@@ -33,6 +33,7 @@ class Run(ProgramTest):
         self.assertLessEqual(found["makespan_s"], found["wall_s"])
         self.assertGreater(found["memory"].pop("peak_rss_bytes"), 1 << 20)
         self.assertEqual(found["memory"], dict.fromkeys(["bytes_to_device", "bytes_from_device", "bytes_peer", "evictions", "peak_bytes"]))
+        self.assertEqual(found["devices"], dict.fromkeys(["lost", "recomputed"]))
         self.assertEqual(sum(c["count"] for c in found["worker_classes"]), 2)
         self.assertEqual(sum(c["tasks"] for c in found["worker_classes"]), 20)
         self.assertEqual([c["busy_fraction"] for c in found["worker_classes"]], [None])
