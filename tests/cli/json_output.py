@@ -64,11 +64,14 @@ class Run(ProgramTest):
 
 class Lists(ProgramTest):
     def test_schedulers(self):
-        found = self.done("schedulers", "--json", "-").json()["schedulers"]
+        answer = self.done("schedulers", "--json", "-").json()
+        found = answer["schedulers"]
+        self.assertEqual((answer["default"], answer["default_beside_devices"]), ("locality_ws", "dmdas"))
         names = [entry["name"] for entry in found]
         self.assertEqual(names, sorted(names))
         self.assertLessEqual({"eager", "priority", "random", "work_stealing", "locality_ws"}, set(names))
         text = self.done("schedulers").out
+        self.assertIn("Without a name: locality_ws; where there are devices: dmdas", text)
         for entry in found:
             self.assertIn(entry["name"], text)
             self.assertIn(entry["summary"], text)
