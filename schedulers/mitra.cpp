@@ -38,6 +38,7 @@ class LaterView final : public SchedulerView {
   bool holds(const AccessRef& access, NodeId node) override { return view_.holds(access, node); }
   std::optional<Bytes> room(NodeId node) override { return view_.room(node); }
   void prefetch(TaskRef task, NodeId node) override { view_.prefetch(task, node); }
+  void write_back(const AccessRef& access) override { view_.write_back(access); }
   Seconds busy_until(WorkerId worker) override { return view_.busy_until(worker); }
   TaskRef take_back(WorkerId worker) override { return view_.take_back(worker); }
   std::vector<Seconds> rehearse(std::span<const PolicyMaker> policies) override { return view_.rehearse(policies); }

@@ -29,7 +29,7 @@ class EmuDriver final : public DeviceDriver {
  public:
   explicit EmuDriver(const EmuOptions& options)
       : options_(options),
-        dilation_(std::max(1.0, static_cast<double>(options.devices * options.streams) / std::max(1U, options.processors))) {
+        stretch_(stretch(options)) {
     for (unsigned i = 0; i < options.devices; ++i) {
       DeviceDescription device;
       device.name = "emulated device " + std::to_string(i);
@@ -44,13 +44,13 @@ class EmuDriver final : public DeviceDriver {
       descriptions_.push_back(device);
     }
     for (unsigned i = 0; i < options.devices; ++i)
-      devices_.emplace_back(options, i, dilation_, [this](int other) -> emu::Device& { return devices_[static_cast<std::size_t>(other)]; });
+      devices_.emplace_back(options, i, stretch_.on_device, [this](int other) -> emu::Device& { return devices_[static_cast<std::size_t>(other)]; });
   }
 
   std::string_view name() const override { return "emu"; }
   WorkerKind implementation() const override { return WorkerKind::cpu; }
   std::span<const DeviceDescription> devices() const override { return descriptions_; }
-  double core_slowdown() const override { return std::max(1.0, dilation_ * options_.speed); }
+  double core_slowdown() const override { return stretch_.on_core; }
   bool joined(unsigned, unsigned) const override { return options_.peer_bandwidth > 0.0; }
 
   DeviceResult allocate(unsigned device, Bytes size, std::byte*& memory) noexcept override { return devices_[device].allocate(size, memory); }
@@ -74,12 +74,18 @@ class EmuDriver final : public DeviceDriver {
 
  private:
   const EmuOptions options_;
-  const double dilation_;
+  const EmuStretch stretch_;
   std::vector<DeviceDescription> descriptions_;
   std::deque<emu::Device> devices_;  // they have addresses
 };
 
 }  // namespace
+
+EmuStretch stretch(const EmuOptions& options) {
+  const double running = static_cast<double>(options.devices) * options.streams;
+  const double on_device = std::max(1.0, running / std::max(1U, options.processors));
+  return {on_device, std::max(1.0, on_device * options.speed)};
+}
 
 std::unique_ptr<DeviceDriver> make_emu_driver(const EmuOptions& options) {
   check(options);

@@ -48,7 +48,6 @@ int main() {
 
   mitra::Config config = mitra::Config::from_environment();
   if (config.emu.empty()) config.emu = "2:mem=400kB";  // a tile has 32 kB, the matrix 2 MB
-  if (config.scheduler == mitra::Config().scheduler) config.scheduler = "dmdas";  // the default leaves to cores what they can run
 
   const std::size_t n = 512, nb = 64;
   std::vector<double> values(n * n);

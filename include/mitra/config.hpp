@@ -21,7 +21,9 @@ using PolicyMaker = std::function<std::unique_ptr<SchedulingPolicy>()>;
 
 struct Config {
   std::string backend = "native";         ///< What executes the tasks: `native`, `sim`. Env: MITRA_BACKEND.
-  std::string scheduler = "locality_ws";  ///< NAME[:key=value,...] of `mitra schedulers`, or FILE.so:NAME. Env: MITRA_SCHEDULER.
+  /// NAME[:key=value,...] of `mitra schedulers`, or FILE.so:NAME; `auto`: what default_scheduler() says of the machine, and
+  /// Runtime::config() then has. Env: MITRA_SCHEDULER.
+  std::string scheduler = "auto";
   /// Makes the policy, in place of `scheduler`: a class of the program itself, which needs no name.
   PolicyMaker policy;
   unsigned workers = 0;       ///< Threads in all, the submitting one and those of teams among them; 0: one a core. Env: MITRA_WORKERS.

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include <mitra/device_driver.hpp>
@@ -36,6 +37,16 @@ struct EmuOptions {
   };
   std::vector<Fault> faults;
 };
+
+/// How much longer than the processor time that it takes a body lasts.
+struct EmuStretch {
+  double on_device = 1.0, on_core = 1.0;
+};
+EmuStretch stretch(const EmuOptions& options);
+
+/// Reads "4", "4:mem=64MB,bw=25GB/s,speed=20", ...: Config::emu. @see docs/devices.md
+/// @throws ConfigError for an unknown key (it lists the known ones), or a value that cannot be.
+EmuOptions parse_emu_options(std::string_view text, unsigned processors);
 
 /// @throws ConfigError if an option is out of its range.
 std::unique_ptr<DeviceDriver> make_emu_driver(const EmuOptions& options);

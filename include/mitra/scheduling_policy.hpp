@@ -68,6 +68,10 @@ class SchedulerView {
   }
   /// Starts to bring the task's input to `node`, if there is room: for a task that is ready, and placed there.
   virtual void prefetch(TaskRef task, NodeId node) { static_cast<void>(task), static_cast<void>(node); }
+  /// Starts to bring a copy of what lies on devices alone to the host's memory, if there is room: a later eviction, wait() or task
+  /// on a core finds it there. Devices keep theirs. Nothing happens while a task has the datum in its hands: ask in finished(),
+  /// of what the task has written. Who writes it next waits for the copy.
+  virtual void write_back(const AccessRef& access) { static_cast<void>(access); }
   /// @returns When `worker` is expected to have finished what it holds; now() if it holds nothing, or if nobody knows.
   virtual Seconds busy_until(WorkerId worker) {
     static_cast<void>(worker);
@@ -186,7 +190,7 @@ class PolicyArguments {
 
 /// Changes when the layout of what policies see changes: a shared object built against another one is refused.
 inline constexpr std::uint32_t kPolicyAbi =
-    4 * 1'000'000 + static_cast<std::uint32_t>(sizeof(detail::TaskHeader) + 3 * sizeof(Machine) + 5 * sizeof(Worker) +
+    5 * 1'000'000 + static_cast<std::uint32_t>(sizeof(detail::TaskHeader) + 3 * sizeof(Machine) + 5 * sizeof(Worker) +
                                                7 * sizeof(WorkerClass) + 11 * sizeof(PolicyParameter));
 
 /// What a registry knows of a policy.

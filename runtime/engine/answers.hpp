@@ -22,6 +22,7 @@ class Answers {
   virtual bool holds(const detail::DataHeader& data, NodeId node) = 0;
   virtual std::optional<Bytes> room(NodeId node) = 0;
   virtual void prefetch(const detail::TaskHeader& task, NodeId node) = 0;
+  virtual void write_back(const detail::DataHeader& data) = 0;
   virtual Seconds busy_until(WorkerId worker) = 0;
   virtual detail::TaskHeader* take_back(WorkerId worker) { return static_cast<void>(worker), nullptr; }
   virtual std::vector<Seconds> rehearse(std::span<const PolicyMaker> policies) { return static_cast<void>(policies), std::vector<Seconds>{}; }

@@ -20,7 +20,7 @@ const PolicyInfo& find_builtin(const std::string& name) {
   for (const PolicyInfo* info : schedulers())
     if (name == info->name) return *info;
   throw ConfigError(detail::message("unknown scheduling policy '", name, "'; known: ", known_names(),
-                                    ", or FILE.so:NAME (set by MITRA_SCHEDULER)"));
+                                    ", FILE.so:NAME, or auto (set by MITRA_SCHEDULER)"));
 }
 
 const PolicyInfo& load_policy(const std::string& file, const std::string& name) {
@@ -47,6 +47,11 @@ std::vector<const PolicyInfo*> schedulers() {
   std::sort(result.begin(), result.end(),
             [](const PolicyInfo* a, const PolicyInfo* b) { return std::string_view(a->name) < b->name; });
   return result;
+}
+
+std::string default_scheduler(const Machine& machine) {
+  const bool has_devices = std::ranges::any_of(machine.classes, [](const WorkerClass& c) { return c.kind != WorkerKind::cpu; });
+  return has_devices ? "dmdas" : "locality_ws";
 }
 
 std::unique_ptr<SchedulingPolicy> make_scheduler(std::string_view description) {

@@ -261,7 +261,7 @@ class TaskEngine final : public Engine {
   void watchdog_main();
   std::string describe_stall();
 
-  const Config config_;
+  Config config_;  // from the beginning on as it is; its scheduler is named when the machine is known
   const std::uint64_t serial_;
   const std::unique_ptr<const MachineDescription> description_;  // of a machine in virtual time; null: this machine
   std::unique_ptr<Driver> driver_;

@@ -53,6 +53,7 @@ class WorkerView final : public SchedulerView {
   bool holds(const AccessRef& access, NodeId node) override;
   std::optional<Bytes> room(NodeId node) override;
   void prefetch(TaskRef task, NodeId node) override;
+  void write_back(const AccessRef& access) override;
   Seconds busy_until(WorkerId worker) override;
   TaskRef take_back(WorkerId worker) override;
   std::vector<Seconds> rehearse(std::span<const PolicyMaker> policies) override;

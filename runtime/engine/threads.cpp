@@ -113,7 +113,10 @@ TaskEngine::TaskEngine(const Config& config, std::unique_ptr<const MachineDescri
         devices_ = std::make_unique<DeviceSet>(config, machine);
         return machine;
       }()),
-      policy_(config.policy ? config.policy() : make_scheduler(config.scheduler)),
+      policy_([&] {
+        if (config_.scheduler == "auto") config_.scheduler = default_scheduler(machine_);
+        return config_.policy ? config_.policy() : make_scheduler(config_.scheduler);
+      }()),
       parking_(description_ != nullptr ? 1 : cores_, static_cast<std::size_t>(machine_.processors)) {
   if (!(config_.watchdog >= Seconds(0.0) && config_.watchdog < Seconds(1e9)))
     throw ConfigError(detail::message("watchdog=", config_.watchdog.value, ": 0 to 1e9 seconds are expected (set by MITRA_WATCHDOG)"));

@@ -35,6 +35,9 @@ std::optional<Bytes> WorkerView::room(NodeId node) {
 void WorkerView::prefetch(TaskRef task, NodeId node) {
   if (engine_.answers_ != nullptr) engine_.answers_->prefetch(*task.header(), node);
 }
+void WorkerView::write_back(const AccessRef& access) {
+  if (engine_.answers_ != nullptr) engine_.answers_->write_back(*access.header());
+}
 Seconds WorkerView::busy_until(WorkerId worker) {
   return engine_.answers_ == nullptr ? engine_.now() : engine_.answers_->busy_until(worker);
 }

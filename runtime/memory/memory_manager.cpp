@@ -417,6 +417,15 @@ bool MemoryManager::holds(const detail::DataHeader& data, NodeId node) const {
   return r.state != ReplicaState::invalid || (r.transfer != kNone && !transfers_[r.transfer].doomed);
 }
 
+bool MemoryManager::is_held(const detail::DataHeader& data) const {
+  if (data.replicas == 0) return false;
+  for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
+    const Replica& r = replica(data.replicas, NodeId(n));
+    if (r.state != ReplicaState::invalid && r.pins != r.outgoing) return true;
+  }
+  return false;
+}
+
 void MemoryManager::check() const {
   for (std::uint32_t n = 0; n < nodes_.size(); ++n) {
     std::uint64_t used = 0, pinned = 0;

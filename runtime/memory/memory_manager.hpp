@@ -171,7 +171,8 @@ class MemoryManager {
   /// Fetches input of a task that is to run on `node`, as far as there is free room; pins nothing.
   void prefetch(std::span<const Use> uses, NodeId node);
   void prefetch(const detail::TaskHeader& task, NodeId node);
-  /// Brings a copy of what lies on devices alone to the host's memory, if there is room.
+  /// Brings a copy of what lies on devices alone to the host's memory, if there is room. @pre no task is writing it, or what arrives
+  /// before the task has ended is of no use
   void write_back(const detail::DataHeader& data);
   /// A transfer that the client was asked to start has ended.
   void copy_arrived(std::uint32_t transfer);
@@ -189,6 +190,8 @@ class MemoryManager {
   Bytes bytes_missing(const detail::TaskHeader& task, NodeId node) const;
   Seconds transfer_time(const detail::TaskHeader& task, NodeId node) const;
   bool holds(const detail::DataHeader& data, NodeId node) const;
+  /// @returns Whether a task that was given its data has the datum where its content is: it may be writing it.
+  bool is_held(const detail::DataHeader& data) const;
   /// @returns What node 0 may do with the datum without asking; it stays so until the client is told otherwise.
   HomeState home(std::uint32_t datum) const;
   /// @returns Whether copies from or to node 0 are under way, or to come.

@@ -33,6 +33,7 @@ class Run(ProgramTest):
         self.assertLessEqual(found["makespan_s"], found["wall_s"])
         self.assertGreater(found["memory"].pop("peak_rss_bytes"), 1 << 20)
         self.assertEqual(found["memory"], dict.fromkeys(["bytes_to_device", "bytes_from_device", "bytes_peer", "evictions", "peak_bytes"]))
+        self.assertEqual(found["devices"], dict.fromkeys(["lost", "recomputed"]))
         self.assertEqual(sum(c["count"] for c in found["worker_classes"]), 2)
         self.assertEqual(sum(c["tasks"] for c in found["worker_classes"]), 20)
         self.assertEqual([c["busy_fraction"] for c in found["worker_classes"]], [None])
@@ -63,11 +64,14 @@ class Run(ProgramTest):
 
 class Lists(ProgramTest):
     def test_schedulers(self):
-        found = self.done("schedulers", "--json", "-").json()["schedulers"]
+        answer = self.done("schedulers", "--json", "-").json()
+        found = answer["schedulers"]
+        self.assertEqual((answer["default"], answer["default_beside_devices"]), ("locality_ws", "dmdas"))
         names = [entry["name"] for entry in found]
         self.assertEqual(names, sorted(names))
         self.assertLessEqual({"eager", "priority", "random", "work_stealing", "locality_ws"}, set(names))
         text = self.done("schedulers").out
+        self.assertIn("Without a name: locality_ws; where there are devices: dmdas", text)
         for entry in found:
             self.assertIn(entry["name"], text)
             self.assertIn(entry["summary"], text)

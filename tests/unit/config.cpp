@@ -20,7 +20,7 @@ TEST_CASE("without variables the environment gives the defaults") {
                            {"MITRA_TEST_SCALE", nullptr}};
   const Config config = Config::from_environment();
   CHECK(config.backend == "native");
-  CHECK(config.scheduler == "locality_ws");
+  CHECK(config.scheduler == "auto");
   CHECK(config.workers == 0);
   CHECK(config.window == 0);
   CHECK(config.seed == 1);
@@ -54,6 +54,42 @@ TEST_CASE("a Runtime without a Config asks the environment, one with a Config do
   Runtime explicitly(test::with_workers(2));
   CHECK(explicitly.machine().workers.size() == 2);
   CHECK(explicitly.config().scheduler == "locality_ws");
+}
+
+TEST_CASE("a scheduler that is not named depends on the machine, and is named then") {
+  const auto chosen = [](const std::string& emu, const std::string& machine = "", const std::string& scheduler = "auto") {
+    Config config;
+    config.workers = machine.empty() ? 2 : 0;
+    config.emu = emu;
+    config.scheduler = scheduler;
+    if (!machine.empty()) {
+      config.backend = "sim";
+      config.machine = machine;
+    }
+    return Runtime(config).config().scheduler;
+  };
+  CHECK(chosen("") == "locality_ws");
+  CHECK(chosen("0") == "locality_ws");
+  CHECK(chosen("2") == "dmdas");
+  CHECK(chosen("2", "", "locality_ws") == "locality_ws");
+  CHECK(chosen("2", "identical-4") == "locality_ws");  // what stands beside this machine's cores is not there in virtual time
+  CHECK(chosen("", "mirage") == "dmdas");
+  CHECK(chosen("", "mirage", "eager") == "eager");
+}
+
+TEST_CASE("devices get tasks without anybody naming a scheduler") {
+  Config config = test::with_workers(2, Config{}.scheduler);
+  config.emu = "2:latency=0 s,speed=100";
+  Runtime rt(config);
+  auto x = rt.vector<double>(1000, "x");
+  const auto work = codelet("work").cpu([](View<double> v) {
+    for (int i = 0; i < 300; ++i)
+      for (double& e : v) e = 0.5 * e + 1.0;
+  });
+  for (int i = 0; i < 50; ++i) rt.submit(work, x.readwrite());
+  rt.wait();
+  const auto executed = rt.statistics().executed_by_worker;
+  CHECK(executed.at(2) + executed.at(3) > 25);
 }
 
 TEST_CASE("no number of workers means one a core") {

@@ -46,6 +46,7 @@ class Calibrate final : public Call {
   Status execute() override {
     const Output output(json_);
     Config config = runtime_.config();
+    config.emu.clear();  // it stretches time, by a factor that is known: `mitra machine --emu N --save` takes it into account
     config.teams.clear();  // no workload has a moldable codelet: what is measured is single cores, whoever they work with
     const std::string host = host_name(), models = models_.path(config.models, host);
     const std::string machine =

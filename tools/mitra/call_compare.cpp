@@ -16,6 +16,7 @@
 #include "calls.hpp"
 #include "output.hpp"
 #include "progress.hpp"
+#include "runtime_options.hpp"
 #include "simulate.hpp"
 #include "simulation_options.hpp"
 #include "text.hpp"
@@ -37,7 +38,8 @@ class Compare final : public Call {
   std::string examples() const override {
     return "  mitra compare cholesky --n 40000 --tile 1000 --machine alice-recoque-unified\n"
            "  mitra compare graph.stg --machine identical --workers 8 --schedulers heft,eager\n"
-           "  mitra compare cholesky --n 4096 --tile 256 --schedulers locality_ws,priority --repeat 5\n";
+           "  mitra compare cholesky --n 4096 --tile 256 --schedulers locality_ws,priority --repeat 5\n"
+           "  mitra compare cholesky --n 4096 --tile 512 --emu 4 --schedulers dmdas,heteroprio,darts\n";
   }
   std::vector<Option> options() override {
     std::vector<Option> list{
@@ -46,6 +48,7 @@ class Compare final : public Call {
         {"--repeat", &repeat_, "N", "Runs of each; simulated ones take seeds one after another [1]"},
         {"--jobs", &jobs_, "N", "Simulations at the same time; 0: one a processor [0]"}};
     std::ranges::move(simulation_.options(), std::back_inserter(list));
+    std::ranges::move(live_.memory_options(), std::back_inserter(list));
     list.push_back(Output::json_option(json_));
     std::ranges::move(workload_.options(), std::back_inserter(list));
     return list;
@@ -56,7 +59,12 @@ class Compare final : public Call {
     if (repeat_ == 0) throw ConfigError("--repeat is at least 1");
     Config config = simulation_.config();
     const bool simulated = !config.machine.empty();
-    if (!simulated) config.backend = "native";
+    if (const std::string given = live_.given_memory_options(); simulated && !given.empty())
+      throw ConfigError(given + " belongs to this machine: a machine file has its own devices; leave --machine out to compare here");
+    if (!simulated) {
+      config.backend = "native";
+      live_.apply(config);
+    }
     workload_.resolve("compare", config.seed);
     std::vector<Row> rows;
     for (const std::string& scheduler : chosen_schedulers(schedulers_))
@@ -111,7 +119,10 @@ class Compare final : public Call {
 
   std::string table(const std::vector<Row>& rows, bool simulated) const {
     std::vector<std::string> headers{"scheduler", "makespan", "GFLOP/s"};
-    if (simulated) headers.insert(headers.end(), {"gap, %", "energy, J", "EDP, J s", "moved", "evictions", "decision, ns"});
+    const bool moves = simulated || std::ranges::any_of(rows, [](const Row& row) { return row.record && row.record->memory; });
+    if (simulated) headers.insert(headers.end(), {"gap, %", "energy, J", "EDP, J s"});
+    if (moves) headers.insert(headers.end(), {"moved", "evictions"});
+    if (simulated) headers.push_back("decision, ns");
     Table table(headers);
     const auto best = [&](const std::function<std::optional<double>(const RunRecord&)>& value) {
       std::optional<double> least;
@@ -127,9 +138,11 @@ class Compare final : public Call {
     const auto edp = [&](const RunRecord& r) -> std::optional<double> {
       return r.knows_energy() ? std::optional(r.simulation->energy.total.value * r.makespan.value) : std::nullopt;
     };
-    const auto moved = [](const RunRecord& r) -> std::optional<double> {
-      if (!r.simulation) return std::nullopt;
-      const auto& m = r.simulation->memory;
+    const auto memory = [](const RunRecord& r) { return r.simulation ? std::optional(r.simulation->memory) : r.memory; };
+    const auto moved = [&](const RunRecord& r) -> std::optional<double> {
+      const auto known = memory(r);
+      if (!known) return std::nullopt;
+      const SimulationReport::Memory& m = *known;
       return static_cast<double>(m.to_device.value + m.from_device.value + m.between_devices.value + m.network.value);
     };
     const auto least_time = best(makespan), least_energy = best(energy), least_edp = best(edp), least_moved = best(moved);
@@ -149,10 +162,12 @@ class Compare final : public Call {
         cells.push_back(r.gap() ? fmt::format("{:.2f}", 100.0 * *r.gap()) : "-");
         cells.push_back(energy(r) ? marked(fmt::format("{:.4g}", *energy(r)), energy(r), least_energy) : "-");
         cells.push_back(edp(r) ? marked(fmt::format("{:.4g}", *edp(r)), edp(r), least_edp) : "-");
-        cells.push_back(marked(format_bytes(Bytes(static_cast<std::uint64_t>(*moved(r)))), moved(r), least_moved));
-        cells.push_back(std::to_string(r.simulation->memory.evictions));
-        cells.push_back(fmt::format("{:.0f}", r.simulation->decisions.mean_ns));
       }
+      if (moves) {
+        cells.push_back(moved(r) ? marked(format_bytes(Bytes(static_cast<std::uint64_t>(*moved(r)))), moved(r), least_moved) : "-");
+        cells.push_back(moved(r) ? std::to_string(memory(r)->evictions) : "-");
+      }
+      if (simulated) cells.push_back(fmt::format("{:.0f}", r.simulation->decisions.mean_ns));
       table.row(std::move(cells));
     }
     std::string text;
@@ -168,6 +183,7 @@ class Compare final : public Call {
 
   WorkloadChoice workload_;
   SimulationOptions simulation_;
+  RuntimeOptions live_;  // without a machine
   std::vector<std::string> schedulers_;
   std::uint64_t repeat_ = 1, jobs_ = 0;
   std::optional<std::string> json_;

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <fstream>
 #include <map>
-#include <set>
 
 #include <mitra/machine_file.hpp>
 #include <mitra/mitra.hpp>
@@ -18,6 +17,7 @@
 #include "output.hpp"
 #include "runtime_options.hpp"
 #include "text.hpp"
+#include "this_machine.hpp"
 
 namespace mitra::tool {
 namespace {
@@ -89,33 +89,6 @@ Json to_json(const Machine& machine) {
                        {"remarks", remarks}});
 }
 
-/// What hwloc knows of this machine, as a machine file; how fast it is, nobody has measured yet.
-std::string file_of(const Machine& machine) {
-  MachineDescription description;
-  description.name = "this-machine";
-  description.summary = fmt::format("{} workers on {} processors, found by hwloc", machine.workers.size(), machine.processors);
-  MemoryDescription memory;
-  memory.name = memory.group = "ram";
-  memory.capacity = machine.memory_nodes[0].capacity;
-  description.memories.push_back(std::move(memory));
-  description.local_routes.push_back({});
-  for (std::uint32_t c = 0; c < machine.classes.size(); ++c) {
-    WorkerClassDescription about;
-    about.name = machine.classes[c].name;
-    about.kind = machine.classes[c].kind;
-    about.cores = machine.classes[c].cores;
-    about.count = static_cast<unsigned>(machine.classes[c].workers.size());
-    about.memory = "ram";
-    std::set<int> caches;
-    for (const WorkerId id : machine.classes[c].workers) caches.insert(machine.workers[id.index()].l3_domain);
-    about.l3_domains = static_cast<unsigned>(caches.size());
-    description.classes.push_back(std::move(about));
-  }
-  return "# Found by hwloc. How fast its workers are is not known: without [class.cpu.peak] and [[kernel]] rows a simulation\n"
-         "# knows no durations but those that tasks state themselves. docs/machines.md says how to add them.\n" +
-         write_machine_file(description);
-}
-
 /// The text of a shipped machine keeps its comments; everything else is written anew, with what it extends inside.
 std::string file_of(const std::string& name) {
   for (const ShippedMachine& shipped : shipped_machines())
@@ -138,18 +111,22 @@ class MachineCall final : public Call {
     return "  mitra machine\n"
            "  mitra machine --workers 8 --json -\n"
            "  mitra machine --teams l3\n"
+           "  mitra machine --emu 4 --save emulated.toml\n"
            "  mitra machine --list\n"
            "  mitra machine alice-recoque-unified --sources\n"
            "  mitra machine mirage --save mine.toml\n";
   }
   std::vector<Option> options() override {
-    return {{"NAME_OR_FILE", &machine_, "", "A machine of --list, or a machine file; without it: this machine"},
+    std::vector<Option> list{
+            {"NAME_OR_FILE", &machine_, "", "A machine of --list, or a machine file; without it: this machine"},
             {"--list", &list_, "", "List the machines that come with Mitra"},
             {"--sources", &sources_, "", "Say where each value of the machine file comes from"},
-            {"--save", &save_, "FILE", "Write a machine file: of this machine, as far as hwloc knows it, or of the one named"},
+            {"--save", &save_, "FILE", "Write a machine file: of this machine with its emulated devices, or of the one named"},
             {"--workers", &runtime_.workers, "N", "Threads in all; 0: one for each processor [MITRA_WORKERS]"},
-            runtime_.teams_option(),
-            Output::json_option(json_)};
+            runtime_.teams_option()};
+    std::ranges::move(runtime_.memory_options(), std::back_inserter(list));
+    list.push_back(Output::json_option(json_));
+    return list;
   }
 
   Status execute() override {
@@ -159,8 +136,8 @@ class MachineCall final : public Call {
       if (save_) throw ConfigError("--save writes one machine; leave --list out");
       return list(output);
     }
-    if (machine_ && (runtime_.workers || runtime_.teams))
-      throw ConfigError(detail::message(runtime_.workers ? "--workers" : "--teams", " belongs to this machine; a machine file has its own"));
+    const std::string given = runtime_.workers ? "--workers" : runtime_.teams ? "--teams" : runtime_.given_memory_options();
+    if (machine_ && !given.empty()) throw ConfigError(given + " belongs to this machine; a machine file has its own");
     return machine_ ? described(output) : this_machine(output);
   }
 
@@ -190,7 +167,7 @@ class MachineCall final : public Call {
   Status this_machine(const Output& output) const {
     if (sources_) throw ConfigError("--sources says where the values of a machine file come from; name one of `mitra machine --list`");
     const Runtime rt(runtime_.config());
-    if (save_) save(*save_, file_of(rt.machine()));
+    if (save_) save(*save_, file_of_this_machine(rt));
     if (output.has_text()) output.text(describe(rt.machine()));
     if (output.has_json()) output.json(to_json(rt.machine()));
     return Status::done;

@@ -119,6 +119,7 @@ class Run final : public Call {
     }
     record.peak_rss = peak_rss();
     record.memory = median.memory;
+    record.devices = devices_of(rt);
     for (const WorkerClass& c : rt.machine().classes) {
       std::uint64_t tasks = 0;
       for (const WorkerId worker : c.workers)
@@ -154,6 +155,9 @@ class Run final : public Call {
                                 record.memory->transfers, record.memory->evictions));
     if (record.memory && record.memory->to_storage != Bytes(0))
       line("spilled", fmt::format("{} to the directory, {} from it", format_bytes(record.memory->to_storage), format_bytes(record.memory->from_storage)));
+    if (record.devices && record.devices->lost != 0)
+      line("lost", fmt::format("{} device{}; {} tasks were run again for what they had written there", record.devices->lost,
+                               record.devices->lost == 1 ? "" : "s", record.devices->recomputed));
     return text;
   }
 

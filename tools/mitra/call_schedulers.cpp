@@ -11,6 +11,12 @@
 namespace mitra::tool {
 namespace {
 
+Machine with_a_device() {
+  Machine machine;
+  machine.classes.push_back({"device", WorkerKind::hip, NodeId(0), {}});
+  return machine;
+}
+
 class Schedulers final : public Call {
  public:
   std::string name() const override { return "schedulers"; }
@@ -35,8 +41,11 @@ class Schedulers final : public Call {
       list.push(Json::object({{"name", policy->name}, {"summary", policy->summary}, {"parameters", parameters}}));
     }
     output.text(
-        "\nChoose one with --scheduler NAME[:key=value,...], or one of your own with --scheduler ./FILE.so:NAME\n");
-    output.json(Json::object({{"schedulers", list}}));
+        "\nChoose one with --scheduler NAME[:key=value,...], or one of your own with --scheduler ./FILE.so:NAME\n"
+        "Without a name: " + default_scheduler({}) + "; where there are devices: " + default_scheduler(with_a_device()) + "\n");
+    output.json(Json::object({{"schedulers", list},
+                              {"default", default_scheduler({})},
+                              {"default_beside_devices", default_scheduler(with_a_device())}}));
     return Status::done;
   }
 

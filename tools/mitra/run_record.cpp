@@ -67,6 +67,12 @@ Bytes peak_rss() {
   return Bytes(static_cast<std::uint64_t>(usage.ru_maxrss) * 1024);
 }
 
+std::optional<DevicesRecord> devices_of(const Runtime& rt) {
+  const Statistics statistics = rt.statistics();
+  if (!statistics.memory || rt.config().backend != "native") return std::nullopt;
+  return DevicesRecord{statistics.lost_devices, statistics.recomputed};
+}
+
 Json RunRecord::json() const {
   Json given = Json::object({});
   for (const auto& [name, value] : parameters) given.set(name, typed(value));
@@ -125,6 +131,7 @@ Json RunRecord::json() const {
        knows_energy() ? energy_json(*simulation)
        : nulls({"total_j", "source", "average_w", "peak_w", "edp_js", "by_component", "power_cap_w", "cap_violation_s"})},
       {"memory", memory},
+      {"devices", devices ? Json::object({{"lost", devices->lost}, {"recomputed", devices->recomputed}}) : nulls({"lost", "recomputed"})},
       {"worker_classes", classes},
       {"decisions", decisions},
       {"schedule_digest", simulation ? Json(hexadecimal(simulation->schedule_digest)) : Json()},

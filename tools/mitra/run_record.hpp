@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include <mitra/runtime.hpp>
 #include <mitra/simulation_report.hpp>
 #include <mitra/types.hpp>
 
@@ -20,6 +21,12 @@ struct WorkerClassRecord {
   std::uint64_t count = 0;
   std::optional<double> busy_fraction;
   std::optional<std::uint64_t> tasks;
+};
+
+/// What became of the devices, from the beginning of the Runtime.
+struct DevicesRecord {
+  std::uint64_t lost = 0;        ///< Devices.
+  std::uint64_t recomputed = 0;  ///< Tasks that were run again, for what they had written there.
 };
 
 struct RunRecord {
@@ -36,6 +43,7 @@ struct RunRecord {
   std::vector<WorkerClassRecord> worker_classes;
   std::vector<Seconds> repetitions;  ///< Makespan of each.
   std::optional<SimulationReport::Memory> memory;  ///< Moved and pushed out: live beside devices, or in virtual time.
+  std::optional<DevicesRecord> devices;            ///< Live beside devices.
   std::optional<SimulationReport> simulation;
   std::optional<Bounds> bounds;
 
@@ -49,6 +57,9 @@ struct RunRecord {
   double tasks_per_second() const { return static_cast<double>(tasks) / makespan.value; }
   Json json() const;
 };
+
+/// @returns Nothing, if there are no devices.
+std::optional<DevicesRecord> devices_of(const Runtime& rt);
 
 /// @returns The largest memory that this process has had so far.
 Bytes peak_rss();

@@ -19,8 +19,14 @@ struct RuntimeOptions {
 
   std::vector<Option> options();
   Option teams_option();
+  /// Of what stands beside this machine's cores: GPUs, emulated devices, limits of memories, a directory.
+  std::vector<Option> memory_options();
+  /// @returns Which of memory_options() were given, as in "--emu, --spill"; empty: none.
+  std::string given_memory_options() const;
   /// @throws ConfigError for a MITRA_* variable or an option that cannot be.
   Config config() const;
+  /// What was given wins over what `config` has. @throws ConfigError for a number of workers that cannot be.
+  void apply(Config& config) const;
 };
 
 /// @throws ConfigError for more workers than a process can reasonably have.

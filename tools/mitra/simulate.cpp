@@ -19,7 +19,7 @@ RunRecord run_once(const WorkloadChoice& choice, const Config& config, const std
   record.workload = choice.name();
   record.parameters = choice.parameters();
   record.backend = config.backend;
-  record.scheduler = config.scheduler;
+  record.scheduler = rt.config().scheduler;
   record.machine = rt.machine().name;
   record.seed = config.seed;
   record.workers = rt.machine().workers.size();
@@ -45,6 +45,8 @@ RunRecord run_once(const WorkloadChoice& choice, const Config& config, const std
       record.worker_classes.push_back({c.name, c.workers.size(), {}, tasks});
     }
   }
+  record.memory = result.memory;
+  record.devices = devices_of(rt);
   record.simulation = std::move(result.simulation);
   record.peak_rss = peak_rss();
   record.wall = Seconds(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
@@ -71,7 +73,8 @@ std::vector<std::string> chosen_schedulers(const std::vector<std::string>& list)
         names.back() += ',' + part;
       else
         names.push_back(part);
-    for (const std::string& description : names) make_scheduler(description);  // wrong names fail before the work
+    for (const std::string& description : names)
+      if (description != "auto") make_scheduler(description);  // wrong names fail before the work
     return names;
   }
   for (const PolicyInfo* policy : schedulers()) names.emplace_back(policy->name);

@@ -1,102 +1,20 @@
 #include "engine/devices/device_set.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
 
 #include <mitra/emu_driver.hpp>
 #include <mitra/error.hpp>
 #include <mitra/spill_driver.hpp>
 
-#include "model/machine_units.hpp"
+#include "engine/devices/settings.hpp"
 
 namespace mitra::engine {
 
 namespace {
 
-using model::Dimension;
 
 constexpr std::uint64_t kHostShare = 4;  // fifths of the host's memory that data may take before they go to the spill directory
 constexpr std::size_t kLargest = 64;  // DeviceWorkers has a bit for each
-
-/// Splits "a=b,c=d"; calls f(key, value) for each.
-template <class F>
-void for_each_setting(std::string_view text, F&& f) {
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
-    const std::string_view item = text.substr(0, comma);
-    const std::size_t equals = item.find('=');
-    f(item.substr(0, equals), equals == std::string_view::npos ? std::string_view() : item.substr(equals + 1));
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-}
-
-double quantity(std::string_view variable, std::string_view key, std::string_view value, Dimension dimension) {
-  const auto found = model::parse_quantity(value, dimension);
-  if (!found) throw ConfigError(detail::message(variable, ": ", key, "=", value, ": ", model::describe(dimension), " is expected"));
-  return *found;
-}
-
-template <class Number>
-Number number(std::string_view variable, std::string_view key, std::string_view value) {
-  Number result{};
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
-  if (error != std::errc{} || end != value.data() + value.size())
-    throw ConfigError(detail::message(variable, ": ", key, "=", value, ": a number is expected"));
-  return result;
-}
-
-/// "DEVICE@CALL"
-EmuOptions::Fault fault(std::string_view key, std::string_view value, DeviceStatus status) {
-  const std::size_t at = value.find('@');
-  if (at == std::string_view::npos) throw ConfigError(detail::message("MITRA_EMU: ", key, "=", value, ": DEVICE@CALL is expected, 0@100 for instance"));
-  return {number<unsigned>("MITRA_EMU", key, value.substr(0, at)), number<std::uint64_t>("MITRA_EMU", key, value.substr(at + 1)), status};
-}
-
-/// "4", "4:mem=256MB,bw=8GB/s,speed=20"
-EmuOptions parse_emu(std::string_view text, const Machine& machine) {
-  EmuOptions options;
-  options.processors = static_cast<unsigned>(std::max(1, machine.processors));
-  const std::size_t colon = std::min(text.find(':'), text.size());
-  options.devices = number<unsigned>("MITRA_EMU", "devices", text.substr(0, colon));
-  bool peer = false;
-  for_each_setting(text.substr(std::min(colon + 1, text.size())), [&](std::string_view key, std::string_view value) {
-    if (key == "mem") {
-      options.memory = Bytes(static_cast<std::uint64_t>(quantity("MITRA_EMU", key, value, Dimension::bytes)));
-    } else if (key == "bw") {
-      options.bandwidth = quantity("MITRA_EMU", key, value, Dimension::byte_rate);
-    } else if (key == "peer") {
-      options.peer_bandwidth = value == "0" ? 0.0 : quantity("MITRA_EMU", key, value, Dimension::byte_rate);
-      peer = true;
-    } else if (key == "latency") {
-      options.latency = Seconds(quantity("MITRA_EMU", key, value, Dimension::time));
-    } else if (key == "speed") {
-      options.speed = number<double>("MITRA_EMU", key, value);
-    } else if (key == "streams") {
-      options.streams = number<unsigned>("MITRA_EMU", key, value);
-    } else if (key == "pipeline") {
-      options.pipeline = number<unsigned>("MITRA_EMU", key, value);
-    } else if (key == "seed") {
-      options.seed = number<std::uint64_t>("MITRA_EMU", key, value);
-    } else if (key == "poison") {
-      options.poison = number<unsigned>("MITRA_EMU", key, value) != 0;
-    } else if (key == "lose") {
-      options.faults.push_back(fault(key, value, DeviceStatus::lost));
-    } else if (key == "fail") {
-      options.faults.push_back(fault(key, value, DeviceStatus::failed));
-    } else if (key == "oom") {
-      options.faults.push_back(fault(key, value, DeviceStatus::out_of_memory));
-    } else {
-      throw ConfigError(detail::message("MITRA_EMU: unknown setting '", key, "' of emulated devices; known: mem, bw, peer, latency, speed, "
-                                        "streams, pipeline, seed, poison, lose, fail, oom; 4:mem=256MB,bw=8GB/s,speed=20 for instance"));
-    }
-  });
-  if (!peer) options.peer_bandwidth = options.bandwidth;
-  for (const EmuOptions::Fault& f : options.faults)
-    if (f.device >= options.devices)
-      throw ConfigError(detail::message("MITRA_EMU: a fault of device ", f.device, ", of ", options.devices, " devices, counted from 0"));
-  return options;
-}
 
 ClassId class_named(Machine& machine, const DeviceDescription& device, NodeId node) {
   for (std::uint32_t c = 0; c < machine.classes.size(); ++c)
@@ -108,7 +26,7 @@ ClassId class_named(Machine& machine, const DeviceDescription& device, NodeId no
 /// "emu=64MB,emu1=32MB,host=2GB": by the name of a memory node, or by its worker class.
 void limit_memories(std::string_view text, Machine& machine) {
   for_each_setting(text, [&](std::string_view key, std::string_view value) {
-    const Bytes limit(static_cast<std::uint64_t>(quantity("MITRA_MEMORY", key, value, Dimension::bytes)));
+    const Bytes limit(static_cast<std::uint64_t>(quantity("MITRA_MEMORY", key, value, model::Dimension::bytes)));
     if (limit == Bytes(0)) throw ConfigError(detail::message("MITRA_MEMORY: ", key, "=", value, ": a limit is more than 0 bytes"));
     bool found = false;
     for (std::size_t n = 0; n < machine.memory_nodes.size(); ++n) {
@@ -151,7 +69,7 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
   if (emulated && hip.mode == "on")
     throw ConfigError("MITRA_HIP=on beside MITRA_EMU: GPUs and emulated devices do not go together, time passes at another speed");
   if (emulated)
-    drivers_.push_back(make_emu_driver(parse_emu(config.emu, machine)));
+    drivers_.push_back(make_emu_driver(parse_emu_options(config.emu, static_cast<unsigned>(std::max(1, machine.processors)))));
   else if (hip.mode != "off")
     drivers_.push_back(make_hip_driver(hip.options));
   if (hip.mode == "on" && drivers_[0]->devices().empty()) throw ConfigError(detail::message("MITRA_HIP=on: ", drivers_[0]->remark()));

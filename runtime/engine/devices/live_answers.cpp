@@ -60,6 +60,10 @@ void LiveMemory::prefetch(const detail::TaskHeader& task, NodeId node) {
   const std::scoped_lock lock(mutex_);
   manager_.prefetch(task, node);
 }
+void LiveMemory::write_back(const detail::DataHeader& data) {
+  const std::scoped_lock lock(mutex_);
+  if (!manager_.is_held(data)) manager_.write_back(data);
+}
 
 std::string LiveMemory::describe_waiting() {
   std::string text;

@@ -175,6 +175,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   bool holds(const detail::DataHeader& data, NodeId node) override;
   std::optional<Bytes> room(NodeId node) override;
   void prefetch(const detail::TaskHeader& task, NodeId node) override;
+  void write_back(const detail::DataHeader& data) override;
 
   SimulationReport::Memory report();
   /// @returns A line for each task whose data have not arrived, or that nobody has taken since; for people.

@@ -125,6 +125,9 @@ class VirtualTime final : public Answers, private memory::MemoryClient {
   void prefetch(const TaskHeader& task, NodeId node) override {
     if (many_nodes_) memory_.prefetch(task, node);
   }
+  void write_back(const detail::DataHeader& data) override {
+    if (!memory_.is_held(data)) memory_.write_back(data);
+  }
   Seconds busy_until(WorkerId worker) override;
   TaskHeader* take_back(WorkerId worker) override;
   std::vector<Seconds> rehearse(std::span<const PolicyMaker> policies) override;
