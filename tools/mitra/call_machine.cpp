@@ -141,6 +141,7 @@ class MachineCall final : public Call {
             {"--save", &save_, "FILE", "Write a machine file: of this machine, as far as hwloc knows it, or of the one named"},
             {"--workers", &runtime_.workers, "N", "Threads in all; 0: one for each processor [MITRA_WORKERS]"},
             runtime_.teams_option(),
+            runtime_.numa_option(),
             Output::json_option(json_)};
   }
 
@@ -151,8 +152,8 @@ class MachineCall final : public Call {
       if (save_) throw ConfigError("--save writes one machine; leave --list out");
       return list(output);
     }
-    if (machine_ && (runtime_.workers || runtime_.teams))
-      throw ConfigError(detail::message(runtime_.workers ? "--workers" : "--teams", " belongs to this machine; a machine file has its own"));
+    if (machine_ && (runtime_.workers || runtime_.teams || runtime_.numa))
+      throw ConfigError(detail::message(runtime_.workers ? "--workers" : runtime_.teams ? "--teams" : "--numa", " belongs to this machine; a machine file has its own"));
     return machine_ ? described(output) : this_machine(output);
   }
 

@@ -13,6 +13,7 @@ std::vector<Option> RuntimeOptions::options() {
       {"--backend", &backend, "NAME", "What executes the tasks: native [MITRA_BACKEND]"},
       {"--workers", &workers, "N", "Threads in all; 0: one for each processor [MITRA_WORKERS]"},
       teams_option(),
+      numa_option(),
       {"--hip", &hip, "MODE", "GPUs: auto (those that are found), on, off [MITRA_HIP]"},
       {"--emu", &emu, "N[:...]", "Emulated devices, N[:mem=256MB,bw=8GB/s,speed=10,...] [MITRA_EMU]"},
       {"--memory", &memory, "LIMITS", "Limits of memories, NAME=BYTES,...: emu=64MB [MITRA_MEMORY]"},
@@ -23,6 +24,10 @@ std::vector<Option> RuntimeOptions::options() {
 
 Option RuntimeOptions::teams_option() {
   return {"--teams", &teams, "TEAMS", "Workers of several cores: l3 (each cache is one), N (of N cores), KxN (K of them) [MITRA_TEAMS]"};
+}
+
+Option RuntimeOptions::numa_option() {
+  return {"--numa", &numa, "MODE", "Host memory: first_touch, interleave, or nodes (a memory of its own for each NUMA domain) [MITRA_NUMA]"};
 }
 
 unsigned checked_workers(std::uint64_t workers) {
@@ -39,6 +44,7 @@ Config RuntimeOptions::config() const {
   if (backend) config.backend = *backend;
   if (workers) config.workers = checked_workers(*workers);
   if (teams) config.teams = *teams;
+  if (numa) config.numa = *numa;
   if (hip) config.hip = *hip;
   if (emu) config.emu = *emu;
   if (spill) config.spill = *spill;

@@ -14,11 +14,12 @@
 namespace mitra::tool {
 
 struct RuntimeOptions {
-  std::optional<std::string> scheduler, backend, teams, hip, emu, memory, spill;
+  std::optional<std::string> scheduler, backend, teams, numa, hip, emu, memory, spill;
   std::optional<std::uint64_t> workers, seed;
 
   std::vector<Option> options();
   Option teams_option();
+  Option numa_option();
   /// @throws ConfigError for a MITRA_* variable or an option that cannot be.
   Config config() const;
 };
