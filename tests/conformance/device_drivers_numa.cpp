@@ -9,7 +9,7 @@ namespace {
 using namespace mitra;
 
 conformance::DeviceRig make(const conformance::WantedDevices& wanted) {
-  const std::string domain = "numa(memory=" + std::to_string(wanted.memory.value) + ") core:1 pu:1";
+  const std::string domain = "numa:1(memory=" + std::to_string(wanted.memory.value) + ") core:1 pu:1";
   const test::Variable topology("HWLOC_SYNTHETIC", ("pack:" + std::to_string(wanted.devices + 1) + " " + domain).c_str());
   const test::Variable here("HWLOC_THISSYSTEM", "1");  // it asks the system to bind, which fails: no error
   NumaOptions options;
