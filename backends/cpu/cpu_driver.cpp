@@ -31,7 +31,9 @@ class CpuDriver final : public Driver {
     libraries_ = cpu::ThreadLibraries::find();
     workers_ = machine.workers;
     // Where other domains have memories of their own, the host's is that of the application's thread.
-    const auto is_apart = [&](const Worker& w) { return machine.classes[w.worker_class.index()].kind == WorkerKind::cpu && w.node != workers_[0].node; };
+    const auto is_apart = [&](const Worker& w) {
+      return machine.classes[w.worker_class.index()].kind == WorkerKind::cpu && w.node != workers_[0].node;
+    };
     if (std::ranges::any_of(workers_, is_apart)) memory_.stay_in(workers_[0].numa_domain);
     executors_.resize(workers_.size());
     for (const Worker& worker : workers_)

@@ -39,7 +39,8 @@ void copy_piece(Copy& copy) {
   const DeviceCopy& order = copy.order;
   for (std::size_t left = kPiece; left != 0 && !copy.over();) {
     const std::size_t bytes = std::min(left, order.width - copy.offset);
-    std::memcpy(order.to.address + copy.column * order.to.pitch + copy.offset, order.from.address + copy.column * order.from.pitch + copy.offset, bytes);
+    std::memcpy(order.to.address + copy.column * order.to.pitch + copy.offset,
+                order.from.address + copy.column * order.from.pitch + copy.offset, bytes);
     left -= bytes;
     copy.offset += bytes;
     if (copy.offset != order.width) continue;
@@ -54,7 +55,8 @@ class NumaDriver final : public DeviceDriver {
     for (const int domain : options.domains) {
       const Bytes memory = binding_.memory_of(domain);
       if (domain < 0 || domain >= binding_.domains())
-        throw ConfigError(detail::message("numa=nodes: there is no NUMA domain ", domain, "; this machine has ", binding_.domains(), ", counted from 0"));
+        throw ConfigError(detail::message("numa=nodes: there is no NUMA domain ", domain, "; this machine has ", binding_.domains(),
+                                          ", counted from 0"));
       DeviceDescription description;
       description.name = detail::message("numa", domain);
       description.capacity = Bytes(memory.value / 10 * kTenths);
@@ -107,7 +109,9 @@ class NumaDriver final : public DeviceDriver {
     (copy.urgent ? desks_[device].urgent : desks_[device].others).push_back({copy, 0, 0, {}});
     return {};
   }
-  DeviceResult launch(unsigned, unsigned, const DeviceLaunch&) noexcept override { return {DeviceStatus::failed, "nothing runs in the memory of a NUMA domain"}; }
+  DeviceResult launch(unsigned, unsigned, const DeviceLaunch&) noexcept override {
+    return {DeviceStatus::failed, "nothing runs in the memory of a NUMA domain"};
+  }
   void poll(unsigned device, std::vector<DeviceCompletion>& completions) noexcept override {
     Desk& desk = desks_[device];
     auto& copies = desk.urgent.empty() ? desk.others : desk.urgent;
@@ -146,7 +150,8 @@ class NumaDriver final : public DeviceDriver {
   };
 
   DeviceResult none_left(unsigned device, Bytes size) const {
-    return {DeviceStatus::out_of_memory, detail::message("NUMA domain ", descriptions_[device].numa_domain, " has no room for ", size.value, " bytes")};
+    const int domain = descriptions_[device].numa_domain;
+    return {DeviceStatus::out_of_memory, detail::message("NUMA domain ", domain, " has no room for ", size.value, " bytes")};
   }
 
   const NumaOptions options_;

@@ -23,14 +23,14 @@ DomainSetting random_domains(test::Random& random) {
   config.numa = "nodes";
   if (cores == 2 && random.chance(0.3)) config.teams = detail::message(1 + random.below(domains), "x2");
   for (std::size_t d = 1; d < domains; ++d)
-    if (random.chance(0.7)) config.memory += detail::message(config.memory.empty() ? "" : ",", "numa", d, "=", random.pick(std::vector{40, 96, 96, 150, 400}), " B");
+    if (random.chance(0.7))
+      config.memory += detail::message(config.memory.empty() ? "" : ",", "numa", d, "=", random.pick(std::vector{16, 24, 40, 96, 400}), " B");
   if (random.chance(0.3))
-    config.emu = detail::message(1 + random.below(2), ":mem=", random.chance(0.5) ? "300 B" : "1 MB", ",seed=", 1 + random.below(100), ",streams=", 1 + random.below(2),
-                                 ",pipeline=3,peer=", random.chance(0.5) ? "0" : "1000 GB/s", ",bw=1000 GB/s,latency=0 s,speed=0.01,poison=1");
-  if (random.chance(0.25)) {
-    config.spill = std::filesystem::temp_directory_path().string();
-    config.memory += config.memory.empty() ? "host=400 B" : ",host=400 B";
-  }
+    config.emu = detail::message(1 + random.below(2), ":mem=", random.chance(0.5) ? "300 B" : "1 MB", ",seed=", 1 + random.below(100),
+                                 ",streams=", 1 + random.below(2), ",pipeline=3,peer=", random.chance(0.5) ? "0" : "1000 GB/s",
+                                 ",bw=1000 GB/s,latency=0 s,speed=0.01,poison=1");
+  if (random.chance(0.2)) config.spill = std::filesystem::temp_directory_path().string();
+  if (!config.spill.empty() || random.chance(0.15)) config.memory += config.memory.empty() ? "host=400 B" : ",host=400 B";
   if (random.chance(0.3)) config.window = 5;
   return setting;
 }
@@ -42,8 +42,8 @@ void run_in_domains(std::uint64_t seeds) {
     test::Random random(seed);
     const auto [topology, config] = random_domains(random);
     const test::Variable synthetic("HWLOC_SYNTHETIC", topology.c_str()), off("HWLOC_THISSYSTEM", nullptr);
-    INFO(config.scheduler << " on " << topology << ", teams " << config.teams << ", limits " << config.memory << ", emulated devices " << config.emu
-                          << (config.spill.empty() ? "" : ", with a directory"));
+    INFO(config.scheduler << " on " << topology << ", teams " << config.teams << ", limits " << config.memory
+                          << ", emulated devices " << config.emu << (config.spill.empty() ? "" : ", with a directory"));
     Runtime rt(config);
     expect_well(rt, random_program(seed, {.tasks = 150}), kProblemsOfRun);
     const Statistics done = rt.statistics();
@@ -54,8 +54,8 @@ void run_in_domains(std::uint64_t seeds) {
       if (rt.machine().workers[w].numa_domain != 0) away += done.executed_by_worker[w];
   }
   if (test::seeds(seeds).size() < seeds) return;  // one seed alone proves nothing of the others
-  CHECK(copied > seeds * 8 * 20);
-  CHECK(evicted > seeds);
+  CHECK(copied > seeds * 8 * 8);
+  CHECK(evicted > seeds / 4);
   CHECK(away > seeds * 20);
 }
 

@@ -41,7 +41,8 @@ class AsTold final : public SchedulingPolicy {
 
 /// A machine of one core a domain.
 struct Domains {
-  explicit Domains(unsigned count, bool told = true) : topology("HWLOC_SYNTHETIC", ("pack:" + std::to_string(count) + " numa:1(memory=1GB) core:1 pu:1").c_str()) {
+  explicit Domains(unsigned count, bool told = true)
+      : topology("HWLOC_SYNTHETIC", ("pack:" + std::to_string(count) + " numa:1(memory=1GB) core:1 pu:1").c_str()) {
     config = test::with_workers(count);
     config.numa = "nodes";
     if (told) config.policy = [] { return std::make_unique<AsTold>(); };

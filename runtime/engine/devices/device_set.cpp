@@ -135,7 +135,8 @@ std::unique_ptr<DeviceDriver> make_domains(const Config& config, Machine& machin
   NumaOptions options;
   options.bind = config.bind;
   for (const Worker& worker : machine.workers)
-    if (worker.numa_domain != machine.workers[0].numa_domain && std::ranges::find(options.domains, worker.numa_domain) == options.domains.end())
+    if (worker.numa_domain != machine.workers[0].numa_domain &&
+        std::ranges::find(options.domains, worker.numa_domain) == options.domains.end())
       options.domains.push_back(worker.numa_domain);
   if (options.domains.empty()) {
     machine.remarks.emplace_back("numa=nodes: all workers are in one NUMA domain, and the host's memory is one");

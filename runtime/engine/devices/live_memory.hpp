@@ -246,7 +246,9 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   /// Functions may know the memory that they were lent; codelets have been written for replicas.
   static bool takes_replicas(const detail::TaskHeader& task) { return task.type->emulated != 0 && (task.traits & detail::kInternal) == 0; }
   /// What a policy means by a place of cores: the home, for tasks that are run there.
-  NodeId meant(const detail::TaskHeader& task, NodeId node) const { return devices_.is_host(node) && !takes_replicas(task) ? NodeId(0) : node; }
+  NodeId meant(const detail::TaskHeader& task, NodeId node) const {
+    return devices_.is_host(node) && !takes_replicas(task) ? NodeId(0) : node;
+  }
   std::size_t place_of(NodeId node) const { return static_cast<std::size_t>(devices_.of(node) - devices_.all().data()); }
   void*& buffer(std::uint32_t datum, NodeId node) { return buffers_[std::size_t{datum} * machine_.memory_nodes.size() + node.index()]; }
   Frame& new_frame();
