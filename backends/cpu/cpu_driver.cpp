@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -29,6 +30,11 @@ class CpuDriver final : public Driver {
   void start_teams(const Machine& machine) override {
     libraries_ = cpu::ThreadLibraries::find();
     workers_ = machine.workers;
+    // Where other domains have memories of their own, the host's is that of the application's thread.
+    const auto is_apart = [&](const Worker& w) {
+      return machine.classes[w.worker_class.index()].kind == WorkerKind::cpu && w.node != workers_[0].node;
+    };
+    if (std::ranges::any_of(workers_, is_apart)) memory_.stay_in(workers_[0].numa_domain);
     executors_.resize(workers_.size());
     for (const Worker& worker : workers_)
       teams_.push_back({worker.cores, worker.l3_domain, worker.numa_domain, worker.bound_to});

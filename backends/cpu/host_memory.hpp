@@ -1,4 +1,4 @@
-// Memory of the host: on the NUMA domain of the thread that first writes to it, or spread over all domains.
+// Memory of the host: on the NUMA domain of the thread that first writes to it, spread over all domains, or in one of them.
 // Flow: CPU driver -> [host memory] -> operating system. Thread-safety: thread-safe.
 #pragma once
 
@@ -7,7 +7,7 @@
 
 #include <mitra/types.hpp>
 
-struct hwloc_topology;
+#include "numa_binding.hpp"
 
 namespace mitra::cpu {
 
@@ -19,6 +19,8 @@ class HostMemory {
   HostMemory(const HostMemory&) = delete;
   HostMemory& operator=(const HostMemory&) = delete;
 
+  /// With numa=nodes: the domain where the memory lies from now on; until then, and with -1, where it is first written.
+  void stay_in(int domain) noexcept { home_ = domain; }
   /// @returns Memory aligned to 64 bytes, not touched; null if there is none left.
   void* allocate(Bytes size) noexcept;
   void release(void* memory, Bytes size) noexcept;
@@ -28,10 +30,9 @@ class HostMemory {
   bool is_mapped(Bytes size) const noexcept;
 
  private:
-  struct Deleter {
-    void operator()(hwloc_topology* topology) const noexcept;
-  };
-  std::unique_ptr<hwloc_topology, Deleter> topology_;  // null where nothing is to be spread
+  std::unique_ptr<NumaBinding> binding_;  // null where nobody says where memory is to lie
+  bool spreads_ = false;
+  int home_ = -1;
 };
 
 }  // namespace mitra::cpu

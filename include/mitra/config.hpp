@@ -34,7 +34,8 @@ struct Config {
   std::uint64_t seed = 1;     ///< Source of every random choice. Env: MITRA_SEED.
   bool bind = true;           ///< Bind workers to their last-level cache, unless they outnumber the processors. Env: MITRA_BIND=0|1.
   /// Where the memory lies that Mitra allocates: `first_touch`: near the worker that first writes to it; `interleave`: spread
-  /// over all NUMA domains, page by page, for data that all workers share. Env: MITRA_NUMA.
+  /// over all NUMA domains, page by page, for data that all workers share; `nodes`: each domain's memory is a memory node, and
+  /// codelets on its cores get replicas there. @see docs/devices.md. Env: MITRA_NUMA.
   std::string numa = "first_touch";
   Seconds watchdog{0.0};      ///< Report a run in which no task finished for so long; 0: never. Env: MITRA_WATCHDOG (s).
   /// Receives the watchdog's reports; by default they go to standard error. @thread called from the watchdog's thread.

@@ -29,6 +29,9 @@ struct DeviceDescription {
   Seconds latency;                ///< Of a copy.
   int numa_domain = 0;            ///< The part of the host that it is near to, as Worker::numa_domain counts.
   std::string power_domain;       ///< Equal for devices that share a power cap, compute partitions of one GPU: "pci 0000:c1:00".
+  /// Its memory is a part of the host's: the cores of `numa_domain` work there, every other core, and every device that reaches
+  /// the host's memory, can. Nothing else runs there (streams == 0), and it is never lost.
+  bool host_memory = false;
 };
 
 enum class DeviceStatus : std::uint8_t {

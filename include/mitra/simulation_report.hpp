@@ -37,6 +37,7 @@ struct SimulationReport {
   struct Memory {
     Bytes to_device, from_device, between_devices, network;
     Bytes to_storage, from_storage;  ///< Live runs alone: a spill directory's.
+    Bytes between_domains;           ///< Live runs with numa=nodes: between the memories of NUMA domains, the home among them.
     std::uint64_t transfers = 0, evictions = 0;
     std::vector<std::pair<std::string, Bytes>> peak;  ///< By memory node: the most that lay there at one time.
   } memory;

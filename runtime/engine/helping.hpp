@@ -205,6 +205,7 @@ void TaskEngine::help_until(ThreadState& self, unsigned patience, Predicate&& do
       if (over) break;
     }
   }
+  if (memory_ != nullptr) memory_->let_go(self);
 }
 
 /// @returns What `work` threw, which nobody but the caller holds; null if nothing.

@@ -50,6 +50,7 @@ TaskHeader* TaskEngine::run_split(ThreadState& self, TaskHeader* task) {
   if (observed) self.running.store(task, std::memory_order_release);
   detail::ExecutionContext context = self.context;
   context.engine = this;
+  context.addresses = nullptr;  // this thread may be in the middle of a body, which has some
   ++self.splitting;
   try {
     task->type->split(*task, context);

@@ -148,6 +148,7 @@ class TaskEngine final : public Engine {
   /// The same beside devices: the task's data may lie elsewhere. @returns Null also if they are on their way: then whoever
   /// finds them arrived goes on with it.
   TaskHeader* execute_beside_devices(ThreadState& self, TaskHeader* task);
+  bool lend_private_copies(ThreadState& self, Frame& frame);
   /// @returns Whether the body failed.
   bool run_body(ThreadState& self, TaskHeader* task);
   static void run_device_body(void* argument, void* stream) noexcept;

@@ -119,6 +119,7 @@ void TaskEngine::make_room(ThreadState& self) {
     const WorkerRole role(*this, self);
     if (role.held)
       if (TaskHeader* task = find_work(self)) run_chain(self, task);
+    if (memory_ != nullptr) memory_->let_go(self);
     return;
   }
   const std::uint64_t wanted = submitted - window_ + window_ / 2;  // room for half a window: threads meet seldom

@@ -88,10 +88,12 @@ inline std::vector<std::byte> random_bytes(std::size_t size, std::uint64_t seed)
 }
 
 /// Runs a test for each driver.
+/// @param launches  The test runs something on the devices, or loses one.
 template <class F>
-void with_each_driver(const WantedDevices& wanted, F&& f) {
+void with_each_driver(const WantedDevices& wanted, F&& f, bool launches = false) {
   REQUIRE(!device_driver_factories().empty());
   for (const DriverFactory& factory : device_driver_factories()) {
+    if (launches && factory.memory_alone) continue;
     INFO("driver " << factory.name);
     DeviceRig rig = factory.make(wanted);
     f(rig);

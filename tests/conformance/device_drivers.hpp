@@ -34,6 +34,7 @@ struct DeviceRig {
 struct DriverFactory {
   std::string name;
   std::function<DeviceRig(const WantedDevices&)> make;
+  bool memory_alone = false;  ///< Nothing runs on its devices, and they are never lost.
 };
 
 /// Those that this program was linked with. A driver is added by one line at namespace level:

@@ -71,7 +71,7 @@ TEST_CASE("device drivers: a lost device ends what was under way, says so for ev
     other.finish(1);
     CHECK(data == back);
     driver.release(1, elsewhere, Bytes(kSize));
-  });
+  }, true);
 }
 
 TEST_CASE("device drivers: a driver may go while work is under way") {
@@ -88,6 +88,6 @@ TEST_CASE("device drivers: a driver may go while work is under way") {
         desk.launch(static_cast<unsigned>(i % 2), reinterpret_cast<double*>(there[i % 2]), data.size() / 8);
       }
       rig.driver.reset();  // with it, the memory
-    });
+    }, true);
   }
 }

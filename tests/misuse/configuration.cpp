@@ -128,7 +128,7 @@ TEST_CASE("teams and placements of memory that cannot be are refused with what c
   expect_refused(config, "teams=2x3: there is room for 1 teams of 3 cores; 4 cores are used", "MITRA_TEAMS and MITRA_WORKERS");
   config.teams = "";
   config.numa = "far";
-  expect_refused(config, "numa=far: expected first_touch or interleave", "MITRA_NUMA");
+  expect_refused(config, "numa=far: expected first_touch, interleave or nodes", "MITRA_NUMA");
   Config simulated;
   simulated.backend = "sim";
   simulated.machine = "mirage";

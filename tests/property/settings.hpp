@@ -1,5 +1,6 @@
 // Under what the properties must hold: every policy, few workers and many, a window that is never full and one that always
-// is; live, and in virtual time on one memory, on many, and on memories that are always full.
+// is; live, beside devices, with NUMA domains as nodes, and in virtual time on one memory, on many, and on memories that are
+// always full.
 // Flow: [settings] -> property tests. Thread-safety: one thread.
 #pragma once
 
@@ -10,6 +11,7 @@
 
 #include "shrink.hpp"
 #include "support/catch.hpp"
+#include "support/environment.hpp"
 #include "support/machines.hpp"
 #include "support/random.hpp"
 #include "support/runtimes.hpp"
@@ -91,6 +93,22 @@ inline std::vector<Config> device_settings(const std::string& policy) {
   return settings;
 }
 
+/// A machine whose NUMA domains are memory nodes, for as long as it lives: Runtimes are made meanwhile.
+struct DomainSetting {
+  std::string topology;
+  Config config;
+};
+
+/// Two domains with room for all, and four, of which one has room for a task's data, one for half of them.
+inline std::vector<DomainSetting> domain_settings(const std::string& policy) {
+  std::vector<DomainSetting> settings{{"pack:2 numa:1 core:2 pu:1", test::with_workers(4, policy)},
+                                      {"pack:4 numa:1 core:1 pu:1", test::with_workers(4, policy)}};
+  for (DomainSetting& setting : settings) setting.config.numa = "nodes";
+  settings[1].config.memory = "numa1=288 B,numa2=48 B";
+  settings[1].config.window = 5;
+  return settings;
+}
+
 /// Calls test(rt, seed) for each setting and so many seeds; one Runtime serves all seeds of a setting.
 template <class Test>
 void in_every_setting(std::uint64_t seeds, Test test) {
@@ -119,6 +137,16 @@ void in_every_setting(std::uint64_t seeds, Test test) {
       for (const std::uint64_t seed : test::seeds(test::kSanitized ? (seeds + 19) / 20 : (seeds + 3) / 4)) {
         MITRA_INFO_SEED(seed);
         INFO(policy->name << " beside emulated devices " << config.emu << (config.teams.empty() ? "" : ", with teams"));
+        test(rt, seed);
+      }
+    }
+  for (const PolicyInfo* policy : schedulers())
+    for (const auto& [topology, config] : domain_settings(policy->name)) {
+      const test::Variable synthetic("HWLOC_SYNTHETIC", topology.c_str()), off("HWLOC_THISSYSTEM", nullptr);
+      Runtime rt(config);
+      for (const std::uint64_t seed : test::seeds(test::kSanitized ? (seeds + 19) / 20 : (seeds + 3) / 4)) {
+        MITRA_INFO_SEED(seed);
+        INFO(policy->name << ", NUMA domains as nodes: " << topology << ", " << config.memory);
         test(rt, seed);
       }
     }

@@ -36,7 +36,7 @@ TEST_CASE("memory is spread where that is asked for, there are several NUMA doma
   const Variable one("HWLOC_SYNTHETIC", "pack:1 numa:1 l3:1 core:2 pu:1");
   CHECK_FALSE(HostMemory("interleave").interleaves(kLarge));
   for (const char* wrong : {"", "interleaved", "bind"})
-    CHECK_THROWS_WITH(HostMemory(wrong), test::contains("expected first_touch or interleave (set by MITRA_NUMA)"));
+    CHECK_THROWS_WITH(HostMemory(wrong), test::contains("expected first_touch, interleave or nodes (set by MITRA_NUMA)"));
 }
 
 TEST_CASE("memory is aligned and can be written, wherever it lies") {
@@ -81,7 +81,7 @@ TEST_CASE("a Runtime spreads the data that it allocates when it is told to") {
   }
   Config wrong;
   wrong.numa = "near";
-  CHECK_THROWS_WITH(Runtime(wrong), test::contains("numa=near: expected first_touch or interleave"));
+  CHECK_THROWS_WITH(Runtime(wrong), test::contains("numa=near: expected first_touch, interleave or nodes"));
   const Variable numa("MITRA_NUMA", "interleave");
   CHECK(Config::from_environment().numa == "interleave");
 }

@@ -153,6 +153,8 @@ class Run final : public Call {
       line("moved", fmt::format("{} to devices, {} from them, {} between them, in {} transfers; {} evictions", format_bytes(record.memory->to_device),
                                 format_bytes(record.memory->from_device), format_bytes(record.memory->between_devices),
                                 record.memory->transfers, record.memory->evictions));
+    if (record.memory && record.memory->between_domains != Bytes(0))
+      line("domains", format_bytes(record.memory->between_domains) + " between the memories of NUMA domains");
     if (record.memory && record.memory->to_storage != Bytes(0))
       line("spilled", fmt::format("{} to the directory, {} from it", format_bytes(record.memory->to_storage), format_bytes(record.memory->from_storage)));
     if (record.devices && record.devices->lost != 0)

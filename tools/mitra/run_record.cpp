@@ -96,6 +96,7 @@ Json RunRecord::json() const {
                            {"bytes_network", moved.network.value},
                            {"bytes_to_storage", moved.to_storage.value},
                            {"bytes_from_storage", moved.from_storage.value},
+                           {"bytes_between_domains", moved.between_domains.value},
                            {"transfers", moved.transfers},
                            {"evictions", moved.evictions},
                            {"peak_bytes", peak},

@@ -25,6 +25,7 @@ std::vector<Option> RuntimeOptions::options() {
 
 std::vector<Option> RuntimeOptions::memory_options() {
   return {
+      numa_option(),
       {"--hip", &hip, "MODE", "GPUs: auto (those that are found), on, off; auto:blas=off: without rocBLAS [MITRA_HIP]"},
       {"--emu", &emu, "N[:...]", "Emulated devices, N[:mem=256MB,bw=8GB/s,speed=10,...] [MITRA_EMU]"},
       {"--memory", &memory, "LIMITS", "Limits of memories, NAME=BYTES,...: emu=64MB [MITRA_MEMORY]"},
@@ -34,13 +35,17 @@ std::vector<Option> RuntimeOptions::memory_options() {
 
 std::string RuntimeOptions::given_memory_options() const {
   std::string given;
-  for (const auto& [flag, option] : {std::pair("--hip", &hip), {"--emu", &emu}, {"--memory", &memory}, {"--spill", &spill}})
+  for (const auto& [flag, option] : {std::pair("--numa", &numa), {"--hip", &hip}, {"--emu", &emu}, {"--memory", &memory}, {"--spill", &spill}})
     if (*option) given += (given.empty() ? "" : ", ") + std::string(flag);
   return given;
 }
 
 Option RuntimeOptions::teams_option() {
   return {"--teams", &teams, "TEAMS", "Workers of several cores: l3 (each cache is one), N (of N cores), KxN (K of them) [MITRA_TEAMS]"};
+}
+
+Option RuntimeOptions::numa_option() {
+  return {"--numa", &numa, "MODE", "Host memory: first_touch, interleave, or nodes (a memory of its own for each NUMA domain) [MITRA_NUMA]"};
 }
 
 unsigned checked_workers(std::uint64_t workers) {
@@ -62,6 +67,7 @@ void RuntimeOptions::apply(Config& config) const {
   if (backend) config.backend = *backend;
   if (workers) config.workers = checked_workers(*workers);
   if (teams) config.teams = *teams;
+  if (numa) config.numa = *numa;
   if (hip) config.hip = *hip;
   if (emu) config.emu = *emu;
   if (spill) config.spill = *spill;

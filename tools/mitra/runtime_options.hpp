@@ -14,7 +14,7 @@
 namespace mitra::tool {
 
 struct RuntimeOptions {
-  std::optional<std::string> scheduler, backend, teams, hip, emu, memory, spill;
+  std::optional<std::string> scheduler, backend, teams, numa, hip, emu, memory, spill;
   std::optional<std::uint64_t> workers, seed;
 
   std::vector<Option> options();
@@ -23,6 +23,7 @@ struct RuntimeOptions {
   std::vector<Option> memory_options();
   /// @returns Which of memory_options() were given, as in "--emu, --spill"; empty: none.
   std::string given_memory_options() const;
+  Option numa_option();
   /// @throws ConfigError for a MITRA_* variable or an option that cannot be.
   Config config() const;
   /// What was given wins over what `config` has. @throws ConfigError for a number of workers that cannot be.

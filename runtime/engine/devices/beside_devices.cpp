@@ -27,12 +27,22 @@ TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* ta
     tell_cancelled(self, *task);
     return finish(self, task, true);
   }
-  if (frame == nullptr && (transition || !LiveMemory::in_place(*task))) {
-    // Before it is asked for: it may arrive, and be executed by somebody else, before this thread goes on.
+  // Before it is asked for: it may arrive, and be executed by somebody else, before this thread goes on.
+  const auto ask = [&](NodeId node) {
     self.awaited.fetch_add(1, std::memory_order_relaxed);
-    frame = memory_->enter(*task, NodeId(0), self.context.worker, &self);
-    if (frame == nullptr) return nullptr;
-    self.awaited.fetch_sub(1, std::memory_order_relaxed);
+    frame = memory_->enter(*task, node, self.context.worker, &self);
+    if (frame != nullptr) self.awaited.fetch_sub(1, std::memory_order_relaxed);
+    return frame != nullptr;
+  };
+  if (frame == nullptr) {
+    const NodeId node = memory_->node_for(*task, self.context.worker);
+    const bool at_hand = node == NodeId(0) ? !transition && LiveMemory::in_place(*task) : LiveMemory::has_no_data(*task);
+    if (!at_hand && !ask(node)) return nullptr;
+  }
+  if (frame != nullptr && frame->node != NodeId(0) && frame->state.load(std::memory_order_acquire) == Frame::State::refused) {
+    memory_->leave(*frame, false);  // its domain has no room for it: it is run at home
+    frame = nullptr;
+    if (!LiveMemory::in_place(*task) && !ask(NodeId(0))) return nullptr;
   }
   if (frame != nullptr && frame->state.load(std::memory_order_acquire) == Frame::State::refused) {
     const std::string why = frame->refusal;
@@ -49,6 +59,13 @@ TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* ta
     return finish(self, task, cancelled);
   }
   Frame* const below = std::exchange(self.frame, frame);
+  const bool away = frame != nullptr && frame->node != NodeId(0);
+  if (away && !lend_private_copies(self, *frame)) {
+    memory_->leave(*frame, false);
+    self.frame = below;
+    return finish(self, task, true);
+  }
+  const auto* const addresses_below = std::exchange(self.context.addresses, away ? frame->addresses.data() : nullptr);
   const std::uint32_t row = task->traits & detail::kInternal ? 0 : LiveCosts::of(*task).row;  // 0: the policy asks for no estimates
   const Seconds start = row != 0 ? driver_->now() : Seconds(0.0);
   if (row != 0) memory_->began(self.context.worker, *task, start);
@@ -60,7 +77,27 @@ TaskHeader* TaskEngine::execute_beside_devices(ThreadState& self, TaskHeader* ta
   }
   if (self.frame != nullptr) memory_->leave(*self.frame, true);  // not `frame`: its children may have taken its data away
   self.frame = below;
+  self.context.addresses = addresses_below;
   return finish(self, task, failed);
+}
+
+/// In the memory of a domain, as at home, what a core contributes or throws away lies where the heap has it.
+/// @returns False if the operation of a reduction has thrown: the task has failed.
+bool TaskEngine::lend_private_copies(ThreadState& self, Frame& frame) {
+  TaskHeader* const below = std::exchange(self.context.task, frame.task);
+  std::exception_ptr thrown;
+  try {
+    for (std::size_t i = 0; i < frame.task->accesses; ++i) {
+      const detail::AccessWord word = frame.task->access_words()[i];
+      if (word.mode() != AccessMode::reduce && word.mode() != AccessMode::scratch) continue;
+      frame.addresses[i] = address(self.context, i);
+    }
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  self.context.task = below;
+  if (thrown) fail(frame.task, std::move(thrown));
+  return !thrown;
 }
 
 void TaskEngine::wait_for_data(ThreadState& self, Frame& frame) {

@@ -4,6 +4,7 @@
 
 #include <mitra/emu_driver.hpp>
 #include <mitra/error.hpp>
+#include <mitra/numa_driver.hpp>
 #include <mitra/spill_driver.hpp>
 
 #include "engine/devices/settings.hpp"
@@ -11,7 +12,6 @@
 namespace mitra::engine {
 
 namespace {
-
 
 constexpr std::uint64_t kHostShare = 4;  // fifths of the host's memory that data may take before they go to the spill directory
 constexpr std::size_t kLargest = 64;  // DeviceWorkers has a bit for each
@@ -46,6 +46,30 @@ void limit_memories(std::string_view text, Machine& machine) {
   });
 }
 
+/// The memories of the domains in which there are workers, but for the first worker's: that is the host's.
+std::unique_ptr<DeviceDriver> make_domains(const Config& config, Machine& machine) {
+  NumaOptions options;
+  options.bind = config.bind;
+  for (const Worker& worker : machine.workers)
+    if (worker.numa_domain != machine.workers[0].numa_domain &&
+        std::ranges::find(options.domains, worker.numa_domain) == options.domains.end())
+      options.domains.push_back(worker.numa_domain);
+  if (options.domains.empty()) {
+    machine.remarks.emplace_back("numa=nodes: all workers are in one NUMA domain, and the host's memory is one");
+    return nullptr;
+  }
+  std::ranges::sort(options.domains);
+  return make_numa_driver(options);
+}
+
+/// Cores near a part of the host's memory that is a node work there.
+void settle_workers(Machine& machine, const DeviceDescription& memory, NodeId node) {
+  for (Worker& worker : machine.workers)
+    if (machine.classes[worker.worker_class.index()].kind == WorkerKind::cpu && worker.numa_domain == memory.numa_domain) worker.node = node;
+  for (WorkerClass& c : machine.classes)
+    if (!c.workers.empty()) c.node = machine.workers[c.workers.front().index()].node;
+}
+
 }  // namespace
 
 HipSetting parse_hip(std::string_view text) {
@@ -74,6 +98,8 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
     drivers_.push_back(make_hip_driver(hip.options));
   if (hip.mode == "on" && drivers_[0]->devices().empty()) throw ConfigError(detail::message("MITRA_HIP=on: ", drivers_[0]->remark()));
   for (const auto& make : config.devices) drivers_.push_back(make());
+  if (config.numa == "nodes")
+    if (auto domains = make_domains(config, machine)) drivers_.insert(drivers_.begin(), std::move(domains));
   if (!config.spill.empty()) {
     SpillOptions options;
     options.directory = config.spill;
@@ -105,6 +131,10 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
         machine.classes[worker_class.index()].workers.push_back(device.worker);
         machine.workers.push_back(worker);
       }
+      if (description.host_memory) {
+        has_host_memories_ = true;
+        settle_workers(machine, description, device.node);
+      }
       devices_.push_back(device);
     }
   }
@@ -112,7 +142,10 @@ DeviceSet::DeviceSet(const Config& config, Machine& machine) {
   if (machine.memory_nodes[0].capacity != host) host_limit_ = machine.memory_nodes[0].capacity;
   if (!config.spill.empty() && host_limit_ == Bytes(0)) {
     if (host == Bytes(0)) throw ConfigError("MITRA_SPILL: the size of the host's memory is not known; say how much of it Mitra may take: MITRA_MEMORY=host=64GB");
-    host_limit_ = machine.memory_nodes[0].capacity = Bytes(host.value / 5 * kHostShare);
+    std::uint64_t apart = 0;  // in nodes of its own
+    for (const Device& device : devices_)
+      if (device.is_host_memory()) apart += device.description().capacity.value;
+    host_limit_ = machine.memory_nodes[0].capacity = Bytes((host.value - std::min(apart, host.value / 2)) / 5 * kHostShare);
   }
   of_node_.assign(machine.memory_nodes.size(), -1);
   for (std::size_t i = 0; i < devices_.size(); ++i) of_node_[devices_[i].node.index()] = static_cast<int>(i);

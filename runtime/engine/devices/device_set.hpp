@@ -29,6 +29,7 @@ struct Device {
   NodeId node;           ///< Its memory.
   WorkerId worker;       ///< Not valid() if nothing runs there.
   const DeviceDescription& description() const { return driver->devices()[number]; }
+  bool is_host_memory() const { return description().host_memory; }
 };
 
 class DeviceSet {
@@ -47,6 +48,10 @@ class DeviceSet {
       if (device.worker == worker) return &device;
     return nullptr;
   }
+  /// @returns Whether cores work there: the host's memory, or a part of it that is a node of its own.
+  bool is_host(NodeId node) const { return of(node) == nullptr || of(node)->is_host_memory(); }
+  /// Parts of the host's memory are nodes of their own.
+  bool has_host_memories() const { return has_host_memories_; }
   /// Devices run CPU bodies: those of codelets.
   bool emulates() const { return emulates_; }
   double core_slowdown() const { return core_slowdown_; }
@@ -57,7 +62,7 @@ class DeviceSet {
   std::vector<std::unique_ptr<DeviceDriver>> drivers_;
   std::vector<Device> devices_;
   std::vector<int> of_node_;
-  bool emulates_ = false;
+  bool emulates_ = false, has_host_memories_ = false;
   double core_slowdown_ = 1.0;
   Bytes host_limit_;
 };

@@ -37,11 +37,11 @@ void LiveMemory::ended(WorkerId worker, std::uint32_t row, Seconds duration, boo
 
 Bytes LiveMemory::bytes_missing(const detail::TaskHeader& task, NodeId node) {
   const std::scoped_lock lock(mutex_);
-  return manager_.bytes_missing(task, node);
+  return manager_.bytes_missing(task, meant(task, node));
 }
 Seconds LiveMemory::transfer_time(const detail::TaskHeader& task, NodeId node) {
   const std::scoped_lock lock(mutex_);
-  return manager_.transfer_time(task, node);
+  return manager_.transfer_time(task, meant(task, node));
 }
 Seconds LiveMemory::links_busy(NodeId node) {
   if (node == NodeId(0)) return Seconds(0.0);
@@ -58,7 +58,7 @@ std::optional<Bytes> LiveMemory::room(NodeId node) {
 }
 void LiveMemory::prefetch(const detail::TaskHeader& task, NodeId node) {
   const std::scoped_lock lock(mutex_);
-  manager_.prefetch(task, node);
+  manager_.prefetch(task, meant(task, node));
 }
 void LiveMemory::write_back(const detail::DataHeader& data) {
   const std::scoped_lock lock(mutex_);
@@ -72,7 +72,7 @@ std::string LiveMemory::describe_waiting() {
   for (const Frame& frame : frames_) {
     if (frame.task == nullptr) continue;
     const auto is_in = [&](const auto& list, const auto& what) { return std::ranges::find(list, what) != list.end(); };
-    const auto& arrived = frame.node == NodeId(0) ? arrived_at_host_ : per_device_[place_of(frame.node)].arrived;
+    const auto& arrived = devices_.is_host(frame.node) ? arrived_at_host_ : per_device_[place_of(frame.node)].arrived;
     const bool asks = frame.state.load(std::memory_order_acquire) == Frame::State::waiting;
     if (!asks && !is_in(arrived, &frame)) continue;  // it is in somebody's hands
     const char* const what = !asks ? "has its data, and nobody takes it," : is_in(manager_.waiting(frame.node), frame.number) ? "waits for room" : "waits for its data";

@@ -42,18 +42,23 @@ void LiveMemory::release(std::uint32_t number, NodeId node) {
 
 // ------------------------------------------------------------------------------------------------ copies
 
+/// To devices, the memory of a domain of the host is the host's: they do what there is to be copied.
 /// @param device  Set to the place of the device whose engines do the copy.
 LiveMemory::Way& LiveMemory::way_of(NodeId from, NodeId to, std::size_t& device) {
   const Device *source = devices_.of(from), *target = devices_.of(to);
+  if (source != nullptr && target != nullptr && source->is_host_memory() != target->is_host_memory())
+    (source->is_host_memory() ? source : target) = nullptr;
   device = static_cast<std::size_t>((target != nullptr ? target : source) - devices_.all().data());
   if (source == nullptr) return per_device_[device].in;
   return target == nullptr ? per_device_[device].out : per_device_[device].peer;
 }
 
-CopyEnd LiveMemory::end_of(std::uint32_t number, NodeId node) {
+/// @param by  The device whose engines do the copy.
+CopyEnd LiveMemory::end_of(std::uint32_t number, NodeId node, const Device& by) {
   const detail::Shape& shape = manager_.header(number)->shape;
   const Device* device = devices_.of(node);
-  return {device == nullptr ? CopyEnd::kHost : static_cast<int>(device->number), static_cast<std::byte*>(buffer(number, node)),
+  const bool is_host = device == nullptr || (device->is_host_memory() && device->driver != by.driver);
+  return {is_host ? CopyEnd::kHost : static_cast<int>(device->number), static_cast<std::byte*>(buffer(number, node)),
           (device == nullptr ? shape.ld : shape.rows) * shape.element_size};
 }
 
@@ -62,7 +67,8 @@ void LiveMemory::start_copy(const memory::CopyOrder& order) {
   std::size_t device = 0;
   Way& way = way_of(order.from, order.to, device);
   const detail::Shape& shape = manager_.header(order.datum)->shape;
-  DeviceCopy copy{end_of(order.datum, order.from), end_of(order.datum, order.to), shape.rows * shape.element_size, shape.cols,
+  const Device& by = devices_[device];
+  DeviceCopy copy{end_of(order.datum, order.from, by), end_of(order.datum, order.to, by), shape.rows * shape.element_size, shape.cols,
                   order.urgent, order.transfer};
   if (copy.from.pitch == copy.width && copy.to.pitch == copy.width) {  // no gaps: one column
     copy.width *= copy.columns;
@@ -72,7 +78,8 @@ void LiveMemory::start_copy(const memory::CopyOrder& order) {
   if (under_way_.size() <= order.transfer) under_way_.resize(order.transfer + 1);
   using Memory = SimulationReport::Memory;
   under_way_[order.transfer] = {order.datum, static_cast<std::uint32_t>(device), &way, order.size.value,
-                                !devices_[device].worker.valid()
+                                by.is_host_memory() ? &Memory::between_domains
+                                : !by.worker.valid()
                                     ? (&way == &per_device_[device].in ? &Memory::to_storage : &Memory::from_storage)
                                 : &way == &per_device_[device].in    ? &Memory::to_device
                                 : &way == &per_device_[device].out ? &Memory::from_device
@@ -133,6 +140,7 @@ void LiveMemory::end_copy(std::uint64_t token, const DeviceResult& result) {
 bool LiveMemory::reaches(NodeId from, NodeId to) {
   const Device *source = devices_.of(from), *target = devices_.of(to);
   if (source == nullptr || target == nullptr) return true;
+  if (source->is_host_memory() != target->is_host_memory()) return true;  // as the host's
   return source->driver == target->driver && source->driver->joined(source->number, target->number);
 }
 

@@ -25,14 +25,21 @@ Machine with_host_limit(Machine machine, Bytes limit) {
   return machine;
 }
 
+/// What does not fit the memory of its domain, a core does at home.
+Machine with_cores_at_home(Machine machine, const DeviceSet& devices) {
+  for (Worker& worker : machine.workers)
+    if (devices.is_host(worker.node)) worker.node = NodeId(0);
+  return machine;
+}
+
 }  // namespace
 
 LiveMemory::LiveMemory(TaskEngine& engine, const Machine& machine, const DeviceSet& devices, Driver& host, SchedulingPolicy& policy,
                        std::unique_ptr<PerformanceModel> model, bool recovers)
     : engine_(engine), machine_(machine), devices_(devices), host_(host), policy_(policy),
-      has_teams_(std::ranges::any_of(machine.workers, [](const Worker& w) { return w.cores > 1; })), largest_(machine),
+      has_teams_(std::ranges::any_of(machine.workers, [](const Worker& w) { return w.cores > 1; })), largest_(with_cores_at_home(machine, devices)),
       manager_(with_host_limit(machine, devices.host_limit()), *this, policy.chooses_victims(), false), costs_(machine, std::move(model)),
-      recovers_(recovers && devices.host_limit() == Bytes(0)), frees_home_(devices.host_limit() != Bytes(0)),
+      recovers_(recovers && devices.host_limit() == Bytes(0) && !devices.has_host_memories()), frees_home_(devices.host_limit() != Bytes(0)),
       lineage_(*this), buffers_(machine.memory_nodes.size()), extras_(1),
       per_device_(devices.all().size()) {
   for (const Device& device : devices.all()) pools_.emplace_back(device);

@@ -48,7 +48,7 @@ struct Frame {
   NodeId node{0};
   WorkerId worker;
   std::vector<memory::Use> uses;
-  std::vector<void*> addresses;   ///< By access; empty on the host.
+  std::vector<void*> addresses;   ///< By access; empty at home. Of the host's private copies, null until the body begins.
   std::vector<Private> privates;
   std::atomic<State> state{State::waiting};
   bool a_thread_waits = false;    ///< For `state`; otherwise whoever has room takes the task.
@@ -59,7 +59,9 @@ struct Frame {
   bool failed = false;            ///< The body threw.
   bool known_at_home = false;     ///< A host task with children: its body goes on, with the addresses that it has.
   bool exceeds = false;           ///< It keeps data on the host, and may wait: others take more room there than there is.
-  bool nested = false;            ///< It has waited for its children, and its stream works for others.
+  bool nested = false;            ///< It has waited for its children, and its stream works for others; in a domain of the host:
+                                  ///< it has children.
+  bool for_all = false;           ///< The host worker that asked for it does not look for it now.
   bool timed = false;             ///< Somebody wants to know how long it takes, from `start` on.
   std::string refusal;
   Seconds start;
@@ -93,6 +95,19 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
 
   // --- tasks ---
   const memory::LargestMemories& largest_memories() const { return largest_; }
+  /// @returns Where a core finds the task's data: in the memory of its own domain, if that is a node, and the body does not reach
+  /// past its views. Everything that is the engine's is done at home.
+  NodeId node_for(const detail::TaskHeader& task, WorkerId core) const {
+    const NodeId own = core.valid() ? machine_.workers[core.index()].node : NodeId(0);
+    return takes_replicas(task) ? own : NodeId(0);
+  }
+  /// The task touches no content that lies somewhere.
+  static bool has_no_data(const detail::TaskHeader& task) {
+    const detail::AccessWord* words = task.access_words();
+    for (std::size_t i = 0; i < task.accesses; ++i)
+      if (words[i].mode() != AccessMode::reduce && words[i].mode() != AccessMode::scratch && words[i].data()->replicas != 0) return false;
+    return true;
+  }
   /// The short way: everything that the task needs lies in the host's memory, and nobody has to be told of what it writes.
   static bool in_place(const detail::TaskHeader& task) {
     const detail::AccessWord* words = task.access_words();
@@ -125,6 +140,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   bool come_back(Frame& frame);
   /// Frames of host tasks whose data have arrived. @returns Null: there is none for `worker`. @see suits
   Frame* take_arrived_at_host(WorkerId worker);
+  /// The thread does not look for tasks for a while: what it has asked for is for all.
+  void let_go(const ThreadState& asked_by);
   std::size_t arrived_at_host() const { return arrived_count_.load(std::memory_order_relaxed); }
   /// The same of a device's.
   Frame* take_arrived(std::size_t device);
@@ -232,6 +249,12 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void version_released(std::uint32_t datum) override { home_changed(datum); }
   bool remember(Frame& frame, std::span<const memory::Use> contents);
 
+  /// Functions may know the memory that they were lent; codelets have been written for replicas.
+  static bool takes_replicas(const detail::TaskHeader& task) { return task.type->emulated != 0 && (task.traits & detail::kInternal) == 0; }
+  /// What a policy means by a place of cores: the home, for tasks that are run there.
+  NodeId meant(const detail::TaskHeader& task, NodeId node) const {
+    return devices_.is_host(node) && !takes_replicas(task) ? NodeId(0) : node;
+  }
   std::size_t place_of(NodeId node) const { return static_cast<std::size_t>(devices_.of(node) - devices_.all().data()); }
   void*& buffer(std::uint32_t datum, NodeId node) { return buffers_[std::size_t{datum} * machine_.memory_nodes.size() + node.index()]; }
   Frame& new_frame();
@@ -240,6 +263,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void push_to_host(Frame& frame);
   bool has_owner(const Frame& frame) const;
   bool suits(const Frame& frame, WorkerId worker) const;
+  void refuse_waiting(NodeId node);
   void refuse(Frame& frame, std::string why);
   void pass_on(Frame& frame);
   void collect_uses(Frame& frame);
@@ -247,7 +271,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void drop_private(graph::Datum& datum);
   graph::Datum& contribution(std::uint32_t datum, const detail::ReduceOperation& operation, NodeId node);
   Way& way_of(NodeId from, NodeId to, std::size_t& device);
-  CopyEnd end_of(std::uint32_t datum, NodeId node);
+  CopyEnd end_of(std::uint32_t datum, NodeId node, const Device& by);
 
   TaskEngine& engine_;
   const Machine& machine_;

@@ -140,7 +140,7 @@ std::pair<std::uint64_t, std::uint64_t> LiveMemory::losses() {
 }
 
 void LiveMemory::end_loss(const std::vector<std::uint32_t>& lost) {
-  std::string why = "tasks cannot be run again (MITRA_RECOVERY=0, or the host's memory has a limit)";
+  std::string why = "tasks cannot be run again (MITRA_RECOVERY=0, the host's memory has a limit, or its NUMA domains are nodes)";
   const std::vector<std::uint32_t> impossible = recovers_ ? lineage_.recover(lost, why) : lost;
   for (const std::uint32_t number : lost) {
     if (std::ranges::find(impossible, number) != impossible.end()) {

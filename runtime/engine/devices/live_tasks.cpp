@@ -23,6 +23,8 @@ namespace {
 /// Of the tasks that the engine inserts, those with one datum fold a reduction; joins have none, transitions several.
 bool is_fold(const detail::TaskHeader& task) { return (task.traits & detail::kInternal) != 0 && task.accesses == 1; }
 
+constexpr const char* kHeldByParents = "tasks that wait for their children hold the memory of the device";
+
 }  // namespace
 
 void LiveMemory::record_submitted(const detail::TaskHeader& task) {
@@ -49,7 +51,7 @@ Frame& LiveMemory::new_frame() {
   frame.privates.clear();
   frame.refusal.clear();
   frame.state.store(Frame::State::waiting, std::memory_order_relaxed);
-  frame.exceeds = frame.published = frame.failed = frame.nested = frame.known_at_home = false;
+  frame.exceeds = frame.published = frame.failed = frame.nested = frame.known_at_home = frame.for_all = false;
   frame.implementation = WorkerKind::cpu;
   frame.worker = WorkerId();
   frame.asked_by = nullptr;
@@ -87,7 +89,7 @@ void LiveMemory::collect_uses(Frame& frame) {
   memory::for_each_datum(task, [&](std::uint32_t datum, AccessMode mode) {
     if (mode != AccessMode::reduce) frame.uses.push_back({datum, mode});
   });
-  if (frame.node == NodeId(0)) {
+  if (devices_.is_host(frame.node)) {  // private copies of cores are in nobody's books
     if (!is_fold(task)) return;
     const std::uint32_t number = task.access_words()[0].data()->replicas;
     if (number == 0) return;
@@ -137,7 +139,7 @@ bool LiveMemory::begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool
   }
   if (frame.state.load(std::memory_order_relaxed) != Frame::State::waiting) return true;
   if (node != NodeId(0) && per_device_[place_of(node)].nested > 0 && manager_.withdraw(frame.number)) {
-    refuse(frame, "tasks that wait for their children hold the memory of the device");
+    refuse(frame, kHeldByParents);
     return true;
   }
   frame.a_thread_waits = a_thread_waits;
@@ -168,20 +170,30 @@ void LiveMemory::send_to_host(detail::TaskHeader& task) {
 void LiveMemory::push_to_host(Frame& frame) {
   arrived_at_host_.push_back(&frame);
   arrived_count_.store(arrived_at_host_.size(), std::memory_order_release);
-  if (has_owner(frame))
-    engine_.wake_worker(frame.worker);  // any other one may be of another class
-  else
-    engine_.parking_.wake_for_work();
+  if (has_owner(frame)) engine_.wake_worker(frame.worker);  // any other one may be of another class, or far away
+  if (!has_owner(frame) || devices_.has_host_memories()) engine_.parking_.wake_for_work();  // he may be in the middle of a body
 }
 
 /// What worker 0 has asked for is for all: its thread may be about to leave its wait.
 bool LiveMemory::has_owner(const Frame& frame) const {
-  return has_teams_ && frame.asked_by != nullptr && frame.asked_by->worker_thread;
+  return (has_teams_ || devices_.has_host_memories()) && frame.asked_by != nullptr && frame.asked_by->worker_thread;
 }
 
-/// What the policy has given to a team is not for a single core, nor the other way round.
+/// What the policy has given to a team is not for a single core, nor the other way round. What lies in a domain's memory is for
+/// the cores there, and for who has asked for it: to others it is far away.
 bool LiveMemory::suits(const Frame& frame, WorkerId worker) const {
-  return !has_owner(frame) || machine_.workers[frame.worker.index()].worker_class == machine_.workers[worker.index()].worker_class;
+  if (!has_owner(frame)) return true;
+  const Worker &asked = machine_.workers[frame.worker.index()], &taker = machine_.workers[worker.index()];
+  if (has_teams_ && asked.worker_class != taker.worker_class) return false;
+  return !devices_.has_host_memories() || frame.for_all || worker == frame.worker || taker.node == frame.node;
+}
+
+void LiveMemory::let_go(const ThreadState& asked_by) {
+  if (!devices_.has_host_memories() || asked_by.awaited.load(std::memory_order_relaxed) == 0) return;
+  const std::scoped_lock lock(mutex_);
+  for (Frame& frame : frames_)
+    if (frame.task != nullptr && frame.asked_by == &asked_by) frame.for_all = true;
+  if (!arrived_at_host_.empty()) engine_.parking_.wake_for_work();
 }
 
 /// What the frame asked for is there, or will not come.
@@ -190,8 +202,9 @@ void LiveMemory::deliver(Frame& frame, Frame::State state) {
     const detail::TaskHeader& task = *frame.task;
     frame.addresses.resize(task.accesses);
     for (std::size_t i = 0; i < task.accesses; ++i) {
-      const std::uint32_t number = task.access_words()[i].data()->replicas;
-      frame.addresses[i] = number == 0 ? nullptr : buffer(number, frame.node);
+      const detail::AccessWord word = task.access_words()[i];
+      if (word.mode() == AccessMode::reduce || word.mode() == AccessMode::scratch) continue;  // a core's are there before and after a wait
+      frame.addresses[i] = word.data()->replicas == 0 ? nullptr : buffer(word.data()->replicas, frame.node);
     }
     for (const Frame::Private& own : frame.privates) frame.addresses[own.access] = buffer(own.datum->replicas, frame.node);
   }
@@ -204,7 +217,7 @@ void LiveMemory::deliver(Frame& frame, Frame::State state) {
 /// To whoever waits for it.
 void LiveMemory::pass_on(Frame& frame) {
   if (frame.a_thread_waits) return engine_.notify_waiters();
-  if (frame.node == NodeId(0)) return push_to_host(frame);
+  if (devices_.is_host(frame.node)) return push_to_host(frame);
   const Device& device = *devices_.of(frame.node);
   PerDevice& there = per_device_[place_of(frame.node)];
   there.arrived.push_back(&frame);
@@ -243,9 +256,14 @@ void LiveMemory::data_refused(std::uint32_t ticket, memory::Refusal why) {
 void LiveMemory::begin_nested_wait(Frame& frame) {
   const std::scoped_lock lock(mutex_);
   ++per_device_[place_of(frame.node)].nested;
-  for (const std::uint32_t ticket : manager_.waiting(frame.node)) {
+  refuse_waiting(frame.node);
+}
+
+/// Who waits for room there would wait for who has it.
+void LiveMemory::refuse_waiting(NodeId node) {
+  for (const std::uint32_t ticket : manager_.waiting(node)) {
     manager_.withdraw(ticket);
-    refuse(frames_[ticket], "tasks that wait for their children hold the memory of the device");
+    refuse(frames_[ticket], kHeldByParents);
     pass_on(frames_[ticket]);
   }
 }
@@ -289,6 +307,10 @@ void LiveMemory::publish(Frame& frame) {
   const std::scoped_lock lock(mutex_);
   if (frame.node == NodeId(0) && !std::exchange(frame.known_at_home, true)) ++published_at_home_;
   if (frame.node == NodeId(0) && !std::exchange(frame.exceeds, true)) manager_.begin_excess(NodeId(0));  // its children need room
+  if (frame.node != NodeId(0) && devices_.is_host(frame.node) && !std::exchange(frame.nested, true)) {
+    ++per_device_[place_of(frame.node)].nested;  // from now on it may wait, for who waits for room there
+    refuse_waiting(frame.node);
+  }
   if (std::exchange(frame.published, true)) return;  // what an earlier child has made of it is what counts now
   const auto contents = contents_of(frame);
   manager_.publish(contents, frame.node);
