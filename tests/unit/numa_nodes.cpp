@@ -235,6 +235,25 @@ TEST_CASE("a body that waits for its children goes on in its domain, with what t
   CHECK(guard.view()[1] == 33.0);
 }
 
+TEST_CASE("a domain that is full of what cannot go home, where a parent holds its place, keeps nobody waiting") {
+  Domains domains(2);
+  domains.config.memory = "numa1=150 KiB";  // one datum
+  Runtime rt(domains.config);
+  auto x = rt.vector<double>(kLength, "x"), y = rt.vector<double>(kLength, "y");
+  double seen = 0.0;
+  const auto parent = codelet("parent").cpu([&](View<double> a, View<double> b) {
+    rt.submit({.priority = 1}, kFill, x.write(), 1.0);
+    rt.submit({.priority = 1}, kFill, y.write(), 2.0);
+    rt.wait();
+    seen = a[kLength - 1] + 10.0 * b[kLength - 1];
+  });
+  rt.submit({.priority = 0}, parent, x.readwrite(), y.readwrite());
+  rt.submit({.priority = 1}, kAdd, x.read(), x.readwrite());
+  rt.wait();
+  CHECK(seen == 21.0);
+  CHECK(rt.acquire(x.read()).view()[3] == 2.0);
+}
+
 TEST_CASE("reductions and scratch of cores in all domains") {
   const Domains domains(3);
   Runtime rt(domains.config);

@@ -59,8 +59,7 @@ struct Frame {
   bool failed = false;            ///< The body threw.
   bool known_at_home = false;     ///< A host task with children: its body goes on, with the addresses that it has.
   bool exceeds = false;           ///< It keeps data on the host, and may wait: others take more room there than there is.
-  bool nested = false;            ///< It has waited for its children, and its stream works for others; in a domain of the host:
-                                  ///< it has children.
+  bool nested = false;            ///< It has waited for its children, and its stream works for others.
   bool for_all = false;           ///< The host worker that asked for it does not look for it now.
   bool timed = false;             ///< Somebody wants to know how long it takes, from `start` on.
   std::string refusal;
@@ -264,6 +263,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   bool has_owner(const Frame& frame) const;
   bool suits(const Frame& frame, WorkerId worker) const;
   void refuse_waiting(NodeId node);
+  void keep_at_host(Frame& frame);
   void refuse(Frame& frame, std::string why);
   void pass_on(Frame& frame);
   void collect_uses(Frame& frame);
@@ -301,6 +301,7 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   std::atomic<std::size_t> arrived_count_{0};
   SimulationReport::Memory sums_;
   std::uint64_t lost_devices_ = 0;
+  unsigned keepers_at_host_ = 0;    // frames that exceed: who has them keeps data, and may wait
   unsigned published_at_home_ = 0;  // frames of host tasks whose bodies go on, with addresses that they know
   std::atomic<bool> tight_ = false;  // the manager's is_tight(), for who only wants to know whether to tell
   std::string loss_;  // what was lost for good, and why

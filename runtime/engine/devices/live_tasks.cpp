@@ -129,16 +129,14 @@ bool LiveMemory::begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool
     return true;
   }
   // A thread that keeps its data may wait for others: those that it has lent, and for its own.
-  if (a_thread_waits && node == NodeId(0)) {
-    frame.exceeds = true;
-    manager_.begin_excess(node);
-  }
+  if (a_thread_waits && node == NodeId(0)) keep_at_host(frame);
   if (manager_.acquire(frame.uses, node, frame.number)) {
     deliver(frame, Frame::State::ready);
     return true;
   }
   if (frame.state.load(std::memory_order_relaxed) != Frame::State::waiting) return true;
-  if (node != NodeId(0) && per_device_[place_of(node)].nested > 0 && manager_.withdraw(frame.number)) {
+  const bool for_nothing = node != NodeId(0) && (devices_.is_host(node) ? keepers_at_host_ : per_device_[place_of(node)].nested) > 0;
+  if (for_nothing && manager_.withdraw(frame.number)) {
     refuse(frame, kHeldByParents);
     return true;
   }
@@ -259,6 +257,16 @@ void LiveMemory::begin_nested_wait(Frame& frame) {
   refuse_waiting(frame.node);
 }
 
+/// Whoever it may wait for finds room: at home there is as much as is needed, and nobody waits for room in a domain. That may be
+/// full of what cannot leave for home, since its place there is held.
+void LiveMemory::keep_at_host(Frame& frame) {
+  frame.exceeds = true;
+  ++keepers_at_host_;
+  manager_.begin_excess(NodeId(0));
+  for (const Device& device : devices_.all())
+    if (device.is_host_memory()) refuse_waiting(device.node);
+}
+
 /// Who waits for room there would wait for who has it.
 void LiveMemory::refuse_waiting(NodeId node) {
   for (const std::uint32_t ticket : manager_.waiting(node)) {
@@ -288,7 +296,10 @@ bool LiveMemory::leave(Frame& frame, bool ran) {
   manager_.release_unused(std::span(frame.uses).subspan(contents.size()), frame.node);
   const bool kept = ran && !frame.published && remember(frame, contents);
   if (std::exchange(frame.known_at_home, false)) --published_at_home_;
-  if (frame.exceeds) manager_.end_excess(NodeId(0));
+  if (frame.exceeds) {
+    --keepers_at_host_;
+    manager_.end_excess(NodeId(0));
+  }
   if (frame.nested) --per_device_[place_of(frame.node)].nested;
   for (const Frame::Private& own : frame.privates) {
     if (own.scratch) {
@@ -306,11 +317,7 @@ bool LiveMemory::leave(Frame& frame, bool ran) {
 void LiveMemory::publish(Frame& frame) {
   const std::scoped_lock lock(mutex_);
   if (frame.node == NodeId(0) && !std::exchange(frame.known_at_home, true)) ++published_at_home_;
-  if (frame.node == NodeId(0) && !std::exchange(frame.exceeds, true)) manager_.begin_excess(NodeId(0));  // its children need room
-  if (frame.node != NodeId(0) && devices_.is_host(frame.node) && !std::exchange(frame.nested, true)) {
-    ++per_device_[place_of(frame.node)].nested;  // from now on it may wait, for who waits for room there
-    refuse_waiting(frame.node);
-  }
+  if (devices_.is_host(frame.node) && !frame.exceeds) keep_at_host(frame);  // its children need room
   if (std::exchange(frame.published, true)) return;  // what an earlier child has made of it is what counts now
   const auto contents = contents_of(frame);
   manager_.publish(contents, frame.node);
