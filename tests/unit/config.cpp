@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "support/catch.hpp"
 #include "support/environment.hpp"
@@ -81,15 +82,17 @@ TEST_CASE("devices get tasks without anybody naming a scheduler") {
   Config config = test::with_workers(2, Config{}.scheduler);
   config.emu = "2:latency=0 s,speed=100";
   Runtime rt(config);
-  auto x = rt.vector<double>(1000, "x");
+  std::vector<Vector<double>> data;
+  for (int i = 0; i < 50; ++i) data.push_back(rt.vector<double>(1000));
   const auto work = codelet("work").cpu([](View<double> v) {
     for (int i = 0; i < 300; ++i)
       for (double& e : v) e = 0.5 * e + 1.0;
   });
-  for (int i = 0; i < 50; ++i) rt.submit(work, x.readwrite());
+  for (int round = 0; round < 4; ++round)
+    for (auto& x : data) rt.submit(work, x.readwrite());
   rt.wait();
   const auto executed = rt.statistics().executed_by_worker;
-  CHECK(executed.at(2) + executed.at(3) > 25);
+  CHECK(executed.at(2) + executed.at(3) > 100);
 }
 
 TEST_CASE("no number of workers means one a core") {

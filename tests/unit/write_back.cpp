@@ -115,6 +115,46 @@ TEST_CASE("a full host gets nothing that nobody needs there") {
   CHECK(rt.statistics().memory->from_device == Bytes(4000));
 }
 
+TEST_CASE("what a task has in its hands is not copied, whoever asks for it") {
+  /// Asks for what the last task on a device has, when a task on a core has run.
+  class OfAnother final : public SchedulingPolicy {
+   public:
+    void ready(TaskRef task, SchedulerView& view) override { inner_.ready(task, view); }
+    TaskRef next(WorkerId worker, SchedulerView& view) override {
+      const TaskRef task = inner_.next(worker, view);
+      if (task && task.runs_on(WorkerKind::hip)) last_.assign(1, task.access(0));
+      return task;
+    }
+    void finished(TaskRef task, const Measured&, SchedulerView& view) override {
+      if (!task.runs_on(WorkerKind::hip) && !last_.empty()) view.write_back(last_[0]);
+    }
+    bool watches_completions() const override { return true; }
+
+   private:
+    Asking inner_{Asks::nothing};
+    std::vector<AccessRef> last_;
+  };
+  Config config = beside("1", Asks::nothing);
+  config.policy = [] { return std::make_unique<OfAnother>(); };
+  Runtime rt(config);
+  auto y = rt.vector<double>(500, "y");
+  std::atomic<bool> began = false, may_end = false;
+  rt.submit(codelet("fill").cpu([](View<double> v) { std::fill(v.begin(), v.end(), 3.0); }), y.write()).wait();
+  auto held = rt.submit(codelet("hold").cpu([&](View<double> v) {
+    v[0] = 4.0;
+    began = true;
+    while (!may_end) std::this_thread::yield();
+  }), y.readwrite());
+  REQUIRE(comes_true([&] { return began.load(); }));
+  rt.submit("on a core", [] {}).wait();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CHECK(rt.statistics().memory->from_device == Bytes(0));
+  may_end = true;
+  held.wait();
+  rt.submit("on a core", [] {}).wait();
+  CHECK(comes_true([&] { return rt.statistics().memory->from_device == Bytes(4000); }));
+}
+
 TEST_CASE("whatever a policy asks for and whenever, tasks compute the same, also when a device is lost") {
   for (const std::string emu : {"2:bw=1000 GB/s", "2:bw=2 GB/s,seed=5", "3:bw=1 GB/s,mem=400 kB", "3:bw=2 GB/s,mem=400 kB,lose=1@60",
                                 "2:bw=1 GB/s,lose=0@30,lose=1@90"}) {
