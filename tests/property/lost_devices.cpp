@@ -39,8 +39,42 @@ void lose_devices(std::uint64_t seeds) {
   CHECK(recomputed > seeds / 20);
 }
 
+/// What children have written is not followed, nor what lies in trees: it may be gone. Then it is said.
+void lose_with_children(std::uint64_t seeds) {
+  std::uint64_t lost = 0, right = 0, told = 0;
+  for (const std::uint64_t seed : test::seeds(seeds)) {
+    MITRA_INFO_SEED(seed);
+    test::Random random(seed);
+    const Config config = losing(random);
+    INFO(config.scheduler << " beside emulated devices " << config.emu);
+    Program program = random_program(seed, {.tasks = 60});
+    for (TaskSpec& task : program.tasks) task.catches = false;  // who handles it need not tell
+    Runtime rt(config);
+    const Oracle oracle(program);
+    Execution execution(rt, program, oracle);
+    execution.submit_all();
+    try {
+      rt.wait();
+      const std::string wrong = execution.wrong_values(oracle);
+      if (!wrong.empty()) FAIL(wrong << "in\n" << program.text());
+      ++right;
+    } catch (const Error&) {
+      ++told;
+    }
+    lost += rt.statistics().lost_devices;
+  }
+  if (test::seeds(seeds).size() < seeds) return;
+  CHECK(lost > seeds / 5);
+  CHECK(right > seeds / 2);
+  CHECK(told > 0);
+}
+
 }  // namespace
 
 TEST_CASE("a device that is lost at any point of a run leaves no trace in the result") { lose_devices(test::kSanitized ? 40 : 200); }
 
+TEST_CASE("tasks in tasks beside a device that is lost end right, or say what is gone") { lose_with_children(test::kSanitized ? 40 : 200); }
+
 TEST_CASE("devices that are lost at any point of many runs leave no trace in the result", "[.nightly]") { lose_devices(10000); }
+
+TEST_CASE("many programs of tasks in tasks beside devices that are lost end right, or say what is gone", "[.nightly]") { lose_with_children(10000); }

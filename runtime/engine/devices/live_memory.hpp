@@ -136,10 +136,12 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   bool away_from_home(graph::Datum& datum);
 
   // --- lost devices ---
+  /// @returns Whether a call of another thread's has said that the device is lost.
+  bool is_said_to_be_lost(std::size_t device) const { return per_device_[device].lost.load(std::memory_order_acquire); }
   /// A device is lost: what was there alone is lost, too. @see end_loss
   std::vector<std::uint32_t> begin_loss(std::size_t device);
   /// No copy from and to the device is under way any more: what was lost is made again. @pre the lock is held since begin_loss
-  void end_loss(const std::vector<std::uint32_t>& lost);
+  void end_loss(std::size_t device, const std::vector<std::uint32_t>& lost);
   /// @returns Tasks whose records nobody needs any more: they are to be destroyed, without the lock.
   std::vector<detail::TaskHeader*> take_dead();
   /// @returns Data whose content lies on devices alone, and would have to be made again.
@@ -193,9 +195,12 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
     std::deque<Frame*> arrived;
     Way in, out, peer;
     unsigned nested = 0;  // bodies that have waited for their children
+    std::vector<std::uint32_t> ended;  // transfers from here that have failed because it is lost, which its thread has not heard yet
+    std::atomic<bool> lost{false};     // somebody has heard it
   };
   struct UnderWay {
     std::uint32_t datum = 0, device = 0;
+    NodeId from{0};
     Way* way = nullptr;
     std::uint64_t bytes = 0;
     Bytes SimulationReport::Memory::*sum = nullptr;
@@ -224,7 +229,9 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void give_memory(void* memory, Bytes size) override;
   void run_again(detail::TaskHeader& task, std::span<void* const> addresses) override;
   void version_released(std::uint32_t datum) override { home_changed(datum); }
-  bool remember(Frame& frame, std::span<const memory::Use> contents);
+  enum class Followed { kept, not_kept, nowhere };
+  Followed remember(Frame& frame, std::span<const memory::Use> contents);
+  void copy_home(std::span<const memory::Use> contents);
 
   std::size_t place_of(NodeId node) const { return static_cast<std::size_t>(devices_.of(node) - devices_.all().data()); }
   void*& buffer(std::uint32_t datum, NodeId node) { return buffers_[std::size_t{datum} * machine_.memory_nodes.size() + node.index()]; }
@@ -241,6 +248,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void drop_private(graph::Datum& datum);
   graph::Datum& contribution(std::uint32_t datum, const detail::ReduceOperation& operation, NodeId node);
   Way& way_of(NodeId from, NodeId to, std::size_t& device);
+  void tell_of_loss(std::size_t device);
+  bool source_is_lost(std::uint32_t transfer);
   CopyEnd end_of(std::uint32_t datum, NodeId node);
 
   TaskEngine& engine_;

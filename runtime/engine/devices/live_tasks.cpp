@@ -261,12 +261,16 @@ std::span<const Use> contents_of(const Frame& frame) {
 bool LiveMemory::leave(Frame& frame, bool ran) {
   const std::scoped_lock lock(mutex_);
   const auto contents = contents_of(frame);
-  if (ran && !frame.published)
-    manager_.release(contents, frame.node);
-  else
-    manager_.release_unused(contents, frame.node);
+  // Its scratch first: who waits for that room needs nothing else to leave.
   manager_.release_unused(std::span(frame.uses).subspan(contents.size()), frame.node);
-  const bool kept = ran && !frame.published && remember(frame, contents);
+  Followed followed = Followed::not_kept;
+  if (ran && !frame.published && !manager_.is_gone(frame.node)) {  // otherwise there is nothing new
+    followed = remember(frame, contents);
+    manager_.release(contents, frame.node);
+    if (followed == Followed::nowhere) copy_home(contents);
+  } else {
+    manager_.release_unused(contents, frame.node);
+  }
   if (std::exchange(frame.known_at_home, false)) --published_at_home_;
   if (frame.exceeds) manager_.end_excess(NodeId(0));
   if (frame.nested) --per_device_[place_of(frame.node)].nested;
@@ -280,7 +284,7 @@ bool LiveMemory::leave(Frame& frame, bool ran) {
   }
   frame.task = nullptr;
   free_frames_.push_back(&frame);
-  return kept;
+  return followed == Followed::kept;
 }
 
 void LiveMemory::publish(Frame& frame) {
@@ -288,15 +292,25 @@ void LiveMemory::publish(Frame& frame) {
   if (frame.node == NodeId(0) && !std::exchange(frame.known_at_home, true)) ++published_at_home_;
   if (frame.node == NodeId(0) && !std::exchange(frame.exceeds, true)) manager_.begin_excess(NodeId(0));  // its children need room
   if (std::exchange(frame.published, true)) return;  // what an earlier child has made of it is what counts now
+  if (manager_.is_gone(frame.node)) return;
   const auto contents = contents_of(frame);
+  const Followed followed = remember(frame, contents);
   manager_.publish(contents, frame.node);
-  remember(frame, contents);
+  if (followed == Followed::nowhere) copy_home(contents);
 }
 
 bool LiveMemory::come_back(Frame& frame) {
   const std::scoped_lock lock(mutex_);
   frame.state.store(Frame::State::waiting, std::memory_order_relaxed);
   frame.a_thread_waits = true;
+  // It keeps what it has, for as long as its body runs; and does not go on with content from before its children.
+  const bool gone = std::ranges::any_of(frame.uses, [&](const Use& use) { return manager_.is_lost(use.datum); });
+  if (gone || manager_.is_gone(frame.node)) {
+    frame.refusal = gone ? "what it reads was lost with a device: " + loss_
+                         : detail::message("memory '", machine_.memory_nodes[frame.node.index()].name, "' is lost");
+    frame.state.store(Frame::State::refused, std::memory_order_release);
+    return true;
+  }
   if (!manager_.acquire_again(frame.uses, frame.node, frame.number)) return false;
   frame.published = false;
   frame.state.store(Frame::State::ready, std::memory_order_release);
