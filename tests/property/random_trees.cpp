@@ -295,7 +295,7 @@ void run_beside_devices(std::uint64_t seeds, bool faults) {
     lost += rt.statistics().lost_devices;
   }
   if (!faults || test::seeds(seeds).size() < seeds) return;  // some seeds alone prove nothing of the others
-  CHECK(lost > seeds / 10);
+  CHECK(lost > seeds / 40);
   CHECK(right > seeds / 4);
   CHECK(told > 0);
 }

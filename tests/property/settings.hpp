@@ -98,7 +98,8 @@ inline Config random_device_setting(test::Random& random) {
   const char* const memories[] = {"288 B", "300 B", "320 B", "1 kB", "1 MB", "0 B"};
   config.emu = detail::message(1 + random.below(8), ":mem=", memories[random.below(std::size(memories))], ",seed=", 1 + random.below(1000),
                                ",streams=", 1 + random.below(2), ",pipeline=", 2 + random.below(4), random.chance(0.3) ? ",peer=0" : "",
-                               ",bw=1000 GB/s,latency=0 s,speed=0.01,poison=1");
+                               random.chance(0.2) ? ",latency=100 us" : ",latency=0 s",
+                               ",bw=1000 GB/s,speed=0.01,poison=1");
   if (random.chance(0.2)) config.window = 5;
   return config;
 }

@@ -129,6 +129,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   Frame* take_arrived(std::size_t device);
   /// The host's content of a fold's contributions is put where the fold looks for them. @pre Its frame is ready
   void gather_contributions(Frame& frame);
+  /// The fold has failed, or will not run.
+  void drop_contributions(const detail::TaskHeader& fold);
   /// Data that the application has lent, and that lie elsewhere. Takes them out of the list.
   void still_away(const graph::Datum& datum);
   std::vector<graph::Datum*> take_away_from_home();

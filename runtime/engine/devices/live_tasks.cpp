@@ -356,4 +356,20 @@ void LiveMemory::gather_contributions(Frame& frame) {
   home_changed(number);
 }
 
+void LiveMemory::drop_contributions(const detail::TaskHeader& fold) {
+  const std::scoped_lock lock(mutex_);
+  const std::uint32_t number = fold.access_words()[0].data()->replicas;
+  if (number == 0 || !is_fold(fold)) return;
+  extras_[number].idle.clear();
+  for (Datum* part : std::exchange(extras_[number].contributions, {})) {
+    if (!manager_.moves_at_home(part->replicas)) {
+      drop_private(*part);
+      continue;
+    }
+    forget(*part);
+    extras_[0].contributions.push_back(part);  // nobody's: copies may still use its memory, which stays until the end
+  }
+  home_changed(number);
+}
+
 }  // namespace mitra::engine
