@@ -179,6 +179,7 @@ void TaskEngine::child_finished(ThreadState& self, TaskHeader* parent) {
 }
 
 TaskHeader* TaskEngine::complete(ThreadState& self, TaskHeader* task, bool poisoned) {
+  if (poisoned && (task->traits & detail::kInternal) && task->accesses == 1) [[unlikely]] drop_contributions(*task);
   if (task->traits & (detail::kCommutes | detail::kParent | detail::kRecorded)) [[unlikely]] {
     if (task->traits & detail::kParent) {
       Domain* domain = &Domain::of(*task);
@@ -320,6 +321,13 @@ void TaskEngine::fold_reduction(TaskHeader& task) {
     wait_all();  // its own children
   }
   for (std::size_t i = 0; i < copies.size(); ++i) memory::fold_into_datum(datum, operation, copies[i]);
+}
+
+/// Of a fold that has failed, or will not run: they are not for the next one.
+void TaskEngine::drop_contributions(TaskHeader& task) {
+  const detail::AccessWord word = task.access_words()[0];
+  const memory::PartialResults dropped(datum_of(word));
+  if (memory_ != nullptr) memory_->drop_contributions(task);
 }
 
 }  // namespace mitra::engine

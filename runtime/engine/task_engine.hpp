@@ -173,6 +173,7 @@ class TaskEngine final : public Engine {
   bool take_commute_locks(TaskHeader* task);
   void release_commute_locks(ThreadState& self, TaskHeader* task);
   void fold_reduction(TaskHeader& task);
+  void drop_contributions(TaskHeader& task);
 
   // --- tasks that become finer ones (splitting.cpp) ---
   bool splits(ThreadState& self, TaskHeader* task);

@@ -150,7 +150,14 @@ void TaskEngine::wait_all() {
   free_retired_data();
   if (virtual_time_ != nullptr) virtual_time_->end_phase();
   if (outcomes_.any())
-    if (std::exception_ptr error = outcomes_.clear()) std::rethrow_exception(error);
+    if (std::exception_ptr error = outcomes_.clear()) {
+      try {
+        std::rethrow_exception(error);
+      } catch (const TaskError& e) {
+        if (missing.empty()) throw;
+        throw TaskError(detail::message(e.what(), "; and ", missing), e.name, e.id, e.where, e.cause);
+      }
+    }
   if (!missing.empty()) throw Error("wait(): " + missing);
 }
 

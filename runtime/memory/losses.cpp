@@ -9,7 +9,7 @@ namespace mitra::memory {
 
 std::vector<std::uint32_t> MemoryManager::lose(NodeId node) {
   Node& n = nodes_[node.index()];
-  n.gone = true;
+  n.gone = n.left_out = true;
   std::vector<std::uint32_t> lost;
   for (Transfer& transfer : transfers_) {
     if (transfer.datum == kNone || (transfer.from != node && transfer.to != node) || transfer.restores) continue;

@@ -370,7 +370,7 @@ bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::u
 
 void MemoryManager::prefetch(std::span<const Use> uses, NodeId node) {
   const Node& n = nodes_[node.index()];
-  if (n.gone) return;
+  if (n.left_out) return;
   for (const auto [datum, mode] : uses) {
     Replica& r = replica(datum, node);
     const std::uint64_t size = data_[datum].size;

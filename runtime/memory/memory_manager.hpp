@@ -179,6 +179,8 @@ class MemoryManager {
   /// It has ended without its content. It is tried again, some times.
   void copy_failed(std::uint32_t transfer);
 
+  /// The node is about to be lost: nothing new goes there, and who waits for room there waits for lose().
+  void leave_out(NodeId node) { nodes_[node.index()].left_out = true; }
   /// The node's memory is gone. @returns The data whose content lay nowhere else: each is to be restored, or given up, before
   /// anything else is asked for. Copies under way from and to the node end as ever.
   std::vector<std::uint32_t> lose(NodeId node);
@@ -186,6 +188,9 @@ class MemoryManager {
   /// have ended that are on their way there, or from there; not if a task overwrites it there.
   void restore(std::uint32_t datum);
   void give_up(std::uint32_t datum) { data_[datum].lost = true; }
+  bool is_gone(NodeId node) const { return nodes_[node.index()].gone; }
+  /// @returns Whether its content was given up, and nobody has replaced it since.
+  bool is_lost(std::uint32_t datum) const { return data_[datum].lost; }
 
   Bytes bytes_missing(const detail::TaskHeader& task, NodeId node) const;
   Seconds transfer_time(const detail::TaskHeader& task, NodeId node) const;
@@ -260,6 +265,7 @@ class MemoryManager {
     std::deque<std::uint32_t> waiting;  // tickets that wait for room, in order
     std::uint32_t excesses = 0;    // reasons for which nobody waits for room
     bool gone = false;             // lost
+    bool left_out = false;         // said to be lost: nobody gets room there
     bool stuck = false;            // nothing could leave it, for want of room elsewhere
   };
   struct Transfer {

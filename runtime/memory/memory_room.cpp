@@ -50,7 +50,7 @@ void MemoryManager::unlist(std::uint32_t datum, NodeId node) {
 bool MemoryManager::allocate(std::uint32_t datum, NodeId node) {
   Node& n = nodes_[node.index()];
   if (!client_.allocate(datum, node)) {
-    if (n.capacity != 0) n.capacity = std::max<std::uint64_t>(n.used, 1);
+    if (n.capacity != 0 && !n.left_out) n.capacity = std::max<std::uint64_t>(n.used, 1);
     return false;
   }
   replica(datum, node).allocated = true;
@@ -135,7 +135,7 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
   std::uint64_t most = 0;
   for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
     const NodeId node((host.value + i) % static_cast<std::uint32_t>(nodes_.size()));  // the host comes first
-    if (node == from || host_of_[node.index()] != host || replica(datum, node).allocated || nodes_[node.index()].gone || !client_.reaches(from, node)) continue;
+    if (node == from || host_of_[node.index()] != host || replica(datum, node).allocated || nodes_[node.index()].left_out || !client_.reaches(from, node)) continue;
     const Node& n = nodes_[node.index()];
     const std::uint64_t free = n.capacity == 0 ? ~std::uint64_t{0} : n.capacity > n.used ? n.capacity - n.used : 0;
     const std::uint64_t needed = room_for(datum, node);
@@ -153,7 +153,7 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
   if (nearest.valid()) return nearest;
   if (widest.valid()) return widest;
   for (std::uint32_t n = host.value; n < nodes_.size(); ++n)
-    if (NodeId(n) != from && host_of_[n] == host && !nodes_[n].gone && !replica(datum, NodeId(n)).allocated && client_.reaches(from, NodeId(n)) &&
+    if (NodeId(n) != from && host_of_[n] == host && !nodes_[n].left_out && !replica(datum, NodeId(n)).allocated && client_.reaches(from, NodeId(n)) &&
         drop_copies(NodeId(n), room_for(datum, NodeId(n))))
       return NodeId(n);
   return {};
@@ -162,10 +162,10 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
 /// @returns Whether what leaves `from` for the host's memory can leave that, for storage that only the host reaches.
 bool MemoryManager::leads_on(std::uint32_t datum, NodeId from) const {
   const NodeId host = host_of_[from.index()];
-  if (from == host || nodes_[host.index()].gone || replica(datum, host).allocated || !client_.reaches(from, host)) return false;
+  if (from == host || nodes_[host.index()].left_out || replica(datum, host).allocated || !client_.reaches(from, host)) return false;
   for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
     const Node& n = nodes_[i];
-    const bool further = host_of_[i] == host && NodeId(i) != host && !n.gone && !client_.reaches(from, NodeId(i)) && client_.reaches(host, NodeId(i));
+    const bool further = host_of_[i] == host && NodeId(i) != host && !n.left_out && !client_.reaches(from, NodeId(i)) && client_.reaches(host, NodeId(i));
     if (further && (n.capacity == 0 || n.used + data_[datum].size <= n.capacity)) return true;
   }
   return false;

@@ -1,7 +1,5 @@
 // Devices are lost at any call, one or all of them: what they had is made again, what they ran runs elsewhere, and random
 // programs give what their sequential execution gives.
-#include <mitra/registry.hpp>
-
 #include "execution.hpp"
 #include "settings.hpp"
 
@@ -10,14 +8,9 @@ using namespace mitra::property;
 
 namespace {
 
-Config losing(test::Random& random) {
-  const auto policies = schedulers();
-  Config config = test::with_workers(2, policies[random.below(policies.size())]->name);
-  const std::size_t devices = 1 + random.below(4);
-  config.emu = detail::message(devices, ":mem=", random.chance(0.3) ? "300 B" : "1 MB", ",seed=", 1 + random.below(1000),
-                               ",streams=", 1 + random.below(2), ",pipeline=3,bw=1000 GB/s,latency=0 s,speed=0.01,poison=1");
-  const std::size_t lost = 1 + random.below(random.chance(0.2) ? devices : 1);
-  for (std::size_t i = 0; i < lost; ++i) config.emu += detail::message(",lose=", random.below(devices), "@", 1 + random.below(random.chance(0.5) ? 30 : 120));
+Config losing(test::Random& random, bool failing = false) {
+  Config config = random_device_setting(random);
+  add_faults(config, random, failing);
   return config;
 }
 
@@ -39,8 +32,42 @@ void lose_devices(std::uint64_t seeds) {
   CHECK(recomputed > seeds / 20);
 }
 
+/// What children have written is not followed: it may be gone. Then it is said.
+void lose_with_children(std::uint64_t seeds) {
+  std::uint64_t lost = 0, right = 0, told = 0;
+  for (const std::uint64_t seed : test::seeds(seeds)) {
+    MITRA_INFO_SEED(seed);
+    test::Random random(seed);
+    const Config config = losing(random, true);
+    INFO(config.scheduler << " beside emulated devices " << config.emu);
+    Program program = random_program(seed, {.tasks = 60});
+    for (TaskSpec& task : program.tasks) task.catches = false;  // who handles it need not tell
+    Runtime rt(config);
+    const Oracle oracle(program);
+    Execution execution(rt, program, oracle);
+    execution.submit_all();
+    try {
+      rt.wait();
+      const std::string wrong = execution.wrong_values(oracle);
+      if (!wrong.empty()) FAIL(wrong << "in\n" << program.text());
+      ++right;
+    } catch (const Error&) {
+      ++told;
+    }
+    lost += rt.statistics().lost_devices;
+  }
+  if (test::seeds(seeds).size() < seeds) return;
+  CHECK(lost > seeds / 5);
+  CHECK(right > seeds / 4);
+  CHECK(told > 0);
+}
+
 }  // namespace
 
-TEST_CASE("a device that is lost at any point of a run leaves no trace in the result") { lose_devices(test::kSanitized ? 40 : 200); }
+TEST_CASE("a device that is lost at any point of a run leaves no trace in the result") { lose_devices(test::kSanitized ? 40 : 300); }
+
+TEST_CASE("tasks in tasks beside a device that is lost end right, or say what is gone") { lose_with_children(test::kSanitized ? 40 : 200); }
 
 TEST_CASE("devices that are lost at any point of many runs leave no trace in the result", "[.nightly]") { lose_devices(10000); }
+
+TEST_CASE("many programs of tasks in tasks beside devices that are lost end right, or say what is gone", "[.nightly]") { lose_with_children(10000); }

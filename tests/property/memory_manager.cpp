@@ -179,7 +179,7 @@ class Storm {
 
 TEST_CASE("memory manager: books add up, what is read is there, nothing is overfull, and everybody's turn comes") {
   std::uint64_t evictions = 0;
-  for (const std::uint64_t seed : test::seeds(test::kSanitized ? 60 : 600)) {
+  for (const std::uint64_t seed : test::seeds(test::kSanitized ? 60 : 1000)) {
     MITRA_INFO_SEED(seed);
     Storm storm(seed);
     storm.run(400);

@@ -18,7 +18,23 @@ void expect_statistics_to_add_up(const Statistics& statistics, std::uint64_t at_
   CHECK(statistics.executed >= at_least);
 }
 
+/// Each seed with devices of its own.
+void run_beside_devices(std::uint64_t seeds) {
+  for (const std::uint64_t seed : test::seeds(seeds)) {
+    MITRA_INFO_SEED(seed);
+    test::Random random(seed);
+    const Config config = random_device_setting(random);
+    INFO(config.scheduler << " beside emulated devices " << config.emu);
+    Runtime rt(config);
+    expect_well(rt, random_program(seed, {.tasks = 150}), kProblemsOfRun);
+  }
+}
+
 }  // namespace
+
+TEST_CASE("random programs beside any devices run as in sequence") { run_beside_devices(test::kSanitized ? 40 : 300); }
+
+TEST_CASE("many random programs beside any devices run as in sequence", "[.nightly]") { run_beside_devices(10000); }
 
 TEST_CASE("random programs run as in sequence") {
   in_every_setting(100, [](Runtime& rt, std::uint64_t seed) {

@@ -62,6 +62,11 @@ class TreeExecution {
     std::string out;
     for (std::size_t t = 0; t < seen_.size(); ++t)
       if (seen_[t] != oracle.seen[t]) out += detail::message("task ", t, " has read something else\n");
+    return out + wrong_values(oracle);
+  }
+  /// Where bodies may run again, what they have read does not count.
+  std::string wrong_values(const TreeOracle& oracle) {
+    std::string out;
     for (std::size_t d = 0; d < program_.data.size(); ++d) {
       const TreeDatum& root = program_.data[d];
       if (root.whole != TreeDatum::kNone) continue;
@@ -259,7 +264,54 @@ void split_as_in_sequence(std::uint64_t seeds) {
   CHECK(split > 0);
 }
 
+/// Each seed with devices of its own; with losses, what lies in parts may be gone. Then it is said.
+void run_beside_devices(std::uint64_t seeds, bool faults) {
+  std::uint64_t lost = 0, right = 0, told = 0;
+  for (const std::uint64_t seed : test::seeds(seeds)) {
+    MITRA_INFO_SEED(seed);
+    test::Random random(seed);
+    Config config = random_device_setting(random);
+    if (faults) add_faults(config, random, true);
+    INFO(config.scheduler << " beside emulated devices " << config.emu);
+    Runtime rt(config);
+    if (!faults) {
+      runs_as_in_sequence(rt, seed);
+      continue;
+    }
+    const TreeProgram program = TreeProgramMaker(seed).make();
+    const TreeOracle oracle(program);
+    std::string wrong;
+    try {
+      TreeExecution execution(rt, program);
+      execution.run();
+      rt.wait();
+      wrong = execution.wrong_values(oracle);
+      ++right;
+    } catch (const Error&) {
+      ++told;
+    }
+    INFO(program.text());
+    REQUIRE(wrong == "");
+    lost += rt.statistics().lost_devices;
+  }
+  if (!faults || test::seeds(seeds).size() < seeds) return;  // some seeds alone prove nothing of the others
+  CHECK(lost > seeds / 40);
+  CHECK(right > seeds / 4);
+  CHECK(told > 0);
+}
+
 }  // namespace
+
+TEST_CASE("random programs on data in parts beside any devices run as in sequence") { run_beside_devices(test::kSanitized ? 40 : 300, false); }
+
+// Hidden: one run in some thousands waits for ever for a task (MITRA_TEST_SEED=1807, some times in ten). No other property of losses does.
+TEST_CASE("random programs on data in parts beside devices that are lost end right, or say what is gone", "[.open]") {
+  run_beside_devices(test::kSanitized ? 40 : 200, true);
+}
+
+TEST_CASE("many random programs on data in parts beside any devices run as in sequence", "[.nightly]") {
+  run_beside_devices(10000, false);
+}
 
 TEST_CASE("random programs on data in parts run as in sequence") {
   in_every_setting(300, [](Runtime& rt, std::uint64_t seed) { runs_as_in_sequence(rt, seed); });

@@ -109,6 +109,30 @@ inline std::vector<DomainSetting> domain_settings(const std::string& policy) {
   return settings;
 }
 
+/// Any policy beside one to eight emulated devices, of memories from ample to one task's data.
+inline Config random_device_setting(test::Random& random) {
+  const auto policies = schedulers();
+  Config config = test::with_workers(1 + static_cast<unsigned>(random.below(3)), policies[random.below(policies.size())]->name);
+  const char* const memories[] = {"288 B", "300 B", "320 B", "1 kB", "1 MB", "0 B"};
+  config.emu = detail::message(1 + random.below(8), ":mem=", memories[random.below(std::size(memories))], ",seed=", 1 + random.below(1000),
+                               ",streams=", 1 + random.below(2), ",pipeline=", 2 + random.below(4), random.chance(0.3) ? ",peer=0" : "",
+                               random.chance(0.2) ? ",latency=100 us" : ",latency=0 s",
+                               ",bw=1000 GB/s,speed=0.01,poison=1");
+  if (random.chance(0.2)) config.window = 5;
+  return config;
+}
+
+/// Adds losses of one device or more, and allocations that find no memory. @param failing  Also calls that fail.
+inline void add_faults(Config& config, test::Random& random, bool failing = false) {
+  const std::size_t devices = static_cast<std::size_t>(config.emu[0] - '0');  // one digit
+  const auto add = [&](const char* what, std::size_t calls) {
+    config.emu += detail::message(',', what, '=', random.below(devices), '@', 1 + random.below(calls));
+  };
+  for (std::size_t i = 1 + random.below(random.chance(0.2) ? devices : 1); i > 0; --i) add("lose", random.chance(0.5) ? 30 : 120);
+  for (std::size_t i = random.chance(0.3) ? 1 + random.below(3) : 0; i > 0; --i) add("oom", 40);
+  for (std::size_t i = failing && random.chance(0.3) ? 1 + random.below(5) : 0; i > 0; --i) add("fail", 60);
+}
+
 /// Calls test(rt, seed) for each setting and so many seeds; one Runtime serves all seeds of a setting.
 template <class Test>
 void in_every_setting(std::uint64_t seeds, Test test) {

@@ -42,12 +42,21 @@ constexpr std::uint64_t mixed(std::uint64_t digest, std::uint64_t value) {
   return z ^ (z >> 29);
 }
 
-/// The seeds that a test runs: MITRA_TEST_SEED alone, or 1 .. MITRA_TEST_SEEDS, or 1 .. usual.
+/// The seeds that a test runs: MITRA_TEST_SEED alone; or those of MITRA_TEST_SEEDS, a number N for 1 .. N, or FIRST-LAST, a part of
+/// a long run; or 1 .. usual.
 inline std::vector<std::uint64_t> seeds(std::uint64_t usual) {
   if (const char* one = std::getenv("MITRA_TEST_SEED")) return {std::strtoull(one, nullptr, 10)};
-  if (const char* count = std::getenv("MITRA_TEST_SEEDS")) usual = std::strtoull(count, nullptr, 10);
+  std::uint64_t first = 1, last = usual;
+  if (const char* some = std::getenv("MITRA_TEST_SEEDS")) {
+    char* end = nullptr;
+    last = std::strtoull(some, &end, 10);
+    if (*end == '-') {
+      first = last;
+      last = std::strtoull(end + 1, nullptr, 10);
+    }
+  }
   std::vector<std::uint64_t> all;
-  for (std::uint64_t seed = 1; seed <= usual; ++seed) all.push_back(seed);
+  for (std::uint64_t seed = first; seed <= last; ++seed) all.push_back(seed);
   return all;
 }
 

@@ -389,6 +389,22 @@ TEST_CASE("wait() says what could not be brought to the application's memory") {
   run("1:fail=0@4,fail=0@5", true);  // the third attempt succeeds
 }
 
+TEST_CASE("wait() says in one message what has failed and what could not be brought home") {
+  Config config = only_on_devices("1:fail=0@4,fail=0@5,fail=0@6");
+  Runtime rt(config);
+  std::vector<double> x(10, 1.0);
+  auto X = rt.data(x, "x");
+  rt.submit(kAdd, X.readwrite(), 1.0);
+  rt.submit("fails", [] { throw std::runtime_error("on purpose"); });
+  try {
+    rt.wait();
+    FAIL("nothing was thrown");
+  } catch (const TaskError& error) {
+    CHECK(error.name == "fails");
+    CHECK_THAT(error.what(), test::contains("on purpose") && test::contains("'x'") && test::contains("could not be copied"));
+  }
+}
+
 TEST_CASE("what wait() could not bring home, the next one brings") {
   Config config = only_on_devices("1:fail=0@4,fail=0@5,fail=0@6");
   Runtime rt(config);

@@ -259,3 +259,32 @@ TEST_CASE("contributions to data that Mitra allocates are folded into what was w
   rt.wait();
   CHECK(sum == 64 * 11);
 }
+
+TEST_CASE("what was contributed to a reduction that failed is not in the next one") {
+  for (const char* emu : {"", "1:mem=1 MB,bw=1000 GB/s,latency=0 s,speed=0.01,poison=1"}) {
+    for (const bool task_fails : {true, false}) {
+      Config config = test::with_workers(2, "eager");
+      config.emu = emu;
+      Runtime rt(config);
+      double x = 0.0;
+      auto X = rt.data(x, "x");
+      const auto add = codelet("add").cpu([](double& v, double a) {
+        if (a < 0.0) throw std::runtime_error("on purpose");
+        v += a;
+      });
+      for (int i = 0; i < 4; ++i) rt.submit(add, X.reduce(Sum{}), 5.0);
+      if (task_fails)
+        rt.submit(add, X.reduce(Sum{}), -1.0);
+      else
+        rt.submit("fails before", [](double&) { throw std::runtime_error("on purpose"); }, X.readwrite());
+      if (!task_fails)
+        for (int i = 0; i < 4; ++i) rt.submit(add, X.reduce(Sum{}), 5.0);
+      CHECK_THROWS_AS(rt.wait(), TaskError);
+      rt.submit("again from zero", [](double& v) { v = 0.0; }, X.write());
+      for (int i = 0; i < 2; ++i) rt.submit(add, X.reduce(Sum{}), 1.0);
+      rt.wait();
+      INFO("devices: " << emu);
+      CHECK(x == 2.0);
+    }
+  }
+}

@@ -17,8 +17,9 @@ class BufferPool {
   BufferPool(BufferPool&&) = default;
   ~BufferPool() { trim(); }
 
-  /// @returns Null if the device has no memory left, though all that is kept has been given back to it.
-  std::byte* take(Bytes size) {
+  /// @param lost  Set if the device is lost.
+  /// @returns Null if it is, or has no memory left, though all that is kept has been given back to it.
+  std::byte* take(Bytes size, bool& lost) {
     auto& kept = free_[size.value];
     if (!kept.empty()) {
       std::byte* buffer = kept.back();
@@ -30,10 +31,13 @@ class BufferPool {
     if (limit_ != 0 && taken_ + kept_ + size.value > limit_) trim();
     for (int attempt = 0; attempt < 2; ++attempt) {
       std::byte* buffer = nullptr;
-      if (device_.driver->allocate(device_.number, size, buffer).ok()) {
+      const DeviceResult result = device_.driver->allocate(device_.number, size, buffer);
+      if (result.ok()) {
         taken_ += size.value;
         return buffer;
       }
+      lost = result.status == DeviceStatus::lost;
+      if (lost) return nullptr;
       trim();
     }
     return nullptr;

@@ -100,6 +100,7 @@ void DeviceWorkers::run(Lane& lane) noexcept {
       // Copies first: others wait for them.
       bool any = start_copies(lane);
       any |= poll(lane);
+      lane.lost_seen |= memory_.is_said_to_be_lost(lane.number);
       if (lane.lost_seen && !lane.lost) lose(lane);
       any |= start_arrived(lane);
       const bool stopping = stopping_.load(std::memory_order_acquire);
@@ -180,7 +181,7 @@ void DeviceWorkers::lose(Lane& lane) {
     }
     if (completions.empty()) lane.device->driver->wait(lane.device->number, kNap);
   }
-  memory_.end_loss(lost);
+  memory_.end_loss(lane.number, lost);
 }
 
 /// To another device that works, else to the cores.
@@ -386,9 +387,14 @@ void DeviceWorkers::ended(Lane& lane, const DeviceCompletion& completion) {
   release_one(lane);
   bool failed = frame.failed;
   // What ended well before the loss was heard of is gone all the same.
-  if (lane.lost && !failed && !frame.nested) {  // again, elsewhere
-    memory_.leave(frame, false);
-    return send_on(lane, task);
+  if (lane.lost && !failed) {
+    if (!(task->traits & detail::kParent)) {  // again, elsewhere
+      memory_.leave(frame, false);
+      return send_on(lane, task);
+    }
+    engine_.fail(task, std::make_exception_ptr(Error(detail::message(
+                           lane.device->description().name, " is lost, and the task is not run again, since it has submitted others"))));
+    failed = true;
   }
   if (!completion.result.ok() && !failed) {
     engine_.fail(task, std::make_exception_ptr(Error(completion.result.text)));

@@ -83,7 +83,7 @@ void Lineage::ran_on_device(detail::TaskHeader& task, std::span<const Use> uses,
     ++live_deeds_;
     deed = new Deed{.task = &task, .number = ++deeds_, .parts = {}, .part_of_access = std::move(part_of_access)};
     for (const auto [datum, mode] : uses) {
-      Deed::Part part{datum, client_.bytes_of(datum), nullptr, nullptr};
+      Deed::Part part{.datum = datum, .size = client_.bytes_of(datum), .writes = memory::writes(mode)};
       if (memory::fetches(mode) && (part.in = current(datum, true)) != nullptr) ++part.in->holders;
       deed->parts.push_back(part);
     }
@@ -167,8 +167,8 @@ void Lineage::run_again(Deed& deed) {
   for (std::size_t i = 0; i < deed.parts.size(); ++i) {
     const Deed::Part& part = deed.parts[i];
     const Bytes size = part.size;
-    if (part.in != nullptr && part.in->saved != nullptr && part.out == nullptr) {
-      memory[i] = part.in->saved;  // read where it is
+    if (part.in != nullptr && part.in->saved != nullptr && !part.writes) {
+      memory[i] = part.in->saved;  // read where it is; what the task writes, others may have read
       continue;
     }
     memory[i] = client_.take_memory(size);

@@ -34,7 +34,8 @@ struct Deed {
   struct Part {
     std::uint32_t datum = 0;
     Bytes size;
-    Version *in = nullptr, *out = nullptr;  // null: it reads none, or writes none
+    Version *in = nullptr, *out = nullptr;  // null: it reads none; it writes none, or nobody needs this deed for it any more
+    bool writes = false;
   };
   detail::TaskHeader* task = nullptr;       ///< Its record is kept.
   std::uint64_t number = 0;                 ///< Later deeds have larger ones.

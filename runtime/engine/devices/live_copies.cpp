@@ -24,9 +24,20 @@ bool LiveMemory::allocate(std::uint32_t number, NodeId node) {
     }
     return true;
   }
-  std::byte* memory = pools_[place_of(node)].take(manager_.size(number));
+  bool lost = false;
+  std::byte* memory = pools_[place_of(node)].take(manager_.size(number), lost);
+  if (lost) {
+    manager_.leave_out(node);  // what waits for room there waits for the device's thread
+    tell_of_loss(place_of(node));
+  }
   buffer(number, node) = memory;
   return memory != nullptr;
+}
+
+/// To the device's thread, which deals with it before it does anything else.
+void LiveMemory::tell_of_loss(std::size_t device) {
+  if (per_device_[device].lost.exchange(true, std::memory_order_release)) return;
+  devices_[device].driver->wake(devices_[device].number);
 }
 
 void LiveMemory::release(std::uint32_t number, NodeId node) {
@@ -77,7 +88,7 @@ void LiveMemory::start_copy(const memory::CopyOrder& order) {
   }
   if (under_way_.size() <= order.transfer) under_way_.resize(order.transfer + 1);
   using Memory = SimulationReport::Memory;
-  under_way_[order.transfer] = {order.datum, static_cast<std::uint32_t>(device), &way, order.size.value,
+  under_way_[order.transfer] = {order.datum, static_cast<std::uint32_t>(device), order.from, &way, order.size.value,
                                 by.is_host_memory() ? &Memory::between_domains
                                 : !by.worker.valid()
                                     ? (&way == &per_device_[device].in ? &Memory::to_storage : &Memory::from_storage)
@@ -134,7 +145,23 @@ void LiveMemory::end_copy(std::uint64_t token, const DeviceResult& result) {
   under_way_[transfer].way->pending -= under_way_[transfer].bytes;
   if (result.ok()) return manager_.copy_arrived(transfer);
   why_not_copied_ = result.text;
+  if (source_is_lost(transfer)) return;
   manager_.copy_failed(transfer);
+}
+
+/// The other device may be what failed, and its thread may not know: then a further attempt is for nothing.
+/// @returns Whether the transfer's end is told when the loss is dealt with.
+bool LiveMemory::source_is_lost(std::uint32_t transfer) {
+  const UnderWay& copy = under_way_[transfer];
+  const Device* const source = devices_.of(copy.from);
+  if (source == nullptr || place_of(copy.from) == copy.device || manager_.is_gone(copy.from)) return false;
+  std::byte* probe = nullptr;  // a lost device says so at every call, and this one is any thread's
+  const DeviceResult result = source->driver->allocate(source->number, Bytes(1), probe);
+  if (result.ok()) source->driver->release(source->number, probe, Bytes(1));
+  if (result.status != DeviceStatus::lost) return false;
+  per_device_[place_of(copy.from)].ended.push_back(transfer);
+  tell_of_loss(place_of(copy.from));
+  return true;
 }
 
 bool LiveMemory::reaches(NodeId from, NodeId to) {

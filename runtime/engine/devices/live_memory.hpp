@@ -146,6 +146,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   Frame* take_arrived(std::size_t device);
   /// The host's content of a fold's contributions is put where the fold looks for them. @pre Its frame is ready
   void gather_contributions(Frame& frame);
+  /// The fold has failed, or will not run.
+  void drop_contributions(const detail::TaskHeader& fold);
   /// Data that the application has lent, and that lie elsewhere. Takes them out of the list.
   void still_away(const graph::Datum& datum);
   std::vector<graph::Datum*> take_away_from_home();
@@ -153,10 +155,12 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   bool away_from_home(graph::Datum& datum);
 
   // --- lost devices ---
+  /// @returns Whether a call of another thread's has said that the device is lost.
+  bool is_said_to_be_lost(std::size_t device) const { return per_device_[device].lost.load(std::memory_order_acquire); }
   /// A device is lost: what was there alone is lost, too. @see end_loss
   std::vector<std::uint32_t> begin_loss(std::size_t device);
   /// No copy from and to the device is under way any more: what was lost is made again. @pre the lock is held since begin_loss
-  void end_loss(const std::vector<std::uint32_t>& lost);
+  void end_loss(std::size_t device, const std::vector<std::uint32_t>& lost);
   /// @returns Tasks whose records nobody needs any more: they are to be destroyed, without the lock.
   std::vector<detail::TaskHeader*> take_dead();
   /// @returns Data whose content lies on devices alone, and would have to be made again.
@@ -215,9 +219,12 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
     std::atomic<bool> has_news{false};  // of these two: the device's thread looks here before it takes the lock
     Way in, out, peer;
     unsigned nested = 0;  // bodies that have waited for their children
+    std::vector<std::uint32_t> ended;  // transfers from here that have failed because it is lost, which its thread has not heard yet
+    std::atomic<bool> lost{false};     // somebody has heard it
   };
   struct UnderWay {
     std::uint32_t datum = 0, device = 0;
+    NodeId from{0};
     Way* way = nullptr;
     std::uint64_t bytes = 0;
     Bytes SimulationReport::Memory::*sum = nullptr;
@@ -246,7 +253,9 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void give_memory(void* memory, Bytes size) override;
   void run_again(detail::TaskHeader& task, std::span<void* const> addresses) override;
   void version_released(std::uint32_t datum) override { home_changed(datum); }
-  bool remember(Frame& frame, std::span<const memory::Use> contents);
+  enum class Followed { kept, not_kept, nowhere };
+  Followed remember(Frame& frame, std::span<const memory::Use> contents);
+  void copy_home(std::span<const memory::Use> contents);
 
   /// Functions may know the memory that they were lent; codelets have been written for replicas.
   static bool takes_replicas(const detail::TaskHeader& task) { return task.type->emulated != 0 && (task.traits & detail::kInternal) == 0; }
@@ -271,6 +280,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   void drop_private(graph::Datum& datum);
   graph::Datum& contribution(std::uint32_t datum, const detail::ReduceOperation& operation, NodeId node);
   Way& way_of(NodeId from, NodeId to, std::size_t& device);
+  void tell_of_loss(std::size_t device);
+  bool source_is_lost(std::uint32_t transfer);
   CopyEnd end_of(std::uint32_t datum, NodeId node, const Device& by);
 
   TaskEngine& engine_;

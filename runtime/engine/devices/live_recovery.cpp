@@ -18,24 +18,24 @@ namespace mitra::engine {
 using graph::Datum;
 using memory::Use;
 
-/// What it wrote is a new version of each datum. @returns Whether its record is kept.
-bool LiveMemory::remember(Frame& frame, std::span<const Use> contents) {
+/// What it wrote is a new version of each datum. To be called before anybody else may have the room: what was just written may
+/// leave at once, and then what lay at home before is put aside for this task.
+/// @returns Whether its record is kept; nowhere: nobody could make its content again, copy_home() is to follow.
+LiveMemory::Followed LiveMemory::remember(Frame& frame, std::span<const Use> contents) {
   const bool wrote = std::ranges::any_of(contents, [](const Use& use) { return memory::writes(use.mode); });
-  if (!recovers_ || !wrote) return false;
+  if (!recovers_ || !wrote) return Followed::not_kept;
   if (frame.node == NodeId(0)) {
     for (const auto [datum, mode] : contents)
       if (memory::writes(mode)) lineage_.written_at_home(datum);
-    return false;
+    return Followed::not_kept;
   }
   detail::TaskHeader& task = *frame.task;
   // Parts share their home with others, whose writes nobody tells of here: their content is not followed, and copied at once.
   const auto in_tree = [&](const Use& use) { return graph::in_tree(static_cast<const Datum&>(*manager_.header(use.datum))); };
   if (std::ranges::any_of(contents, in_tree)) {
-    for (const Use& use : contents) {
+    for (const Use& use : contents)
       if (!in_tree(use)) lineage_.ran_on_device(task, std::span(&use, 1), {}, false);
-      if (memory::writes(use.mode)) manager_.write_back(*manager_.header(use.datum));
-    }
-    return false;
+    return Followed::nowhere;
   }
   // What a body refers to lives until the application waits, a child's until its parent ends; a recorded node's values change.
   const bool again = task.parent == nullptr && task.type->launch[0] != nullptr && !frame.failed && !frame.published &&
@@ -49,12 +49,14 @@ bool LiveMemory::remember(Frame& frame, std::span<const Use> contents) {
     part_of_access.push_back(number == 0 ? -2 : found == contents.end() ? -1 : static_cast<std::int32_t>(found - contents.begin()));
   }
   lineage_.ran_on_device(task, contents, std::move(part_of_access), again);
-  if (!again)  // nobody can make it again: a copy goes home at once
-    for (const auto [datum, mode] : contents)
-      if (memory::writes(mode)) manager_.write_back(*manager_.header(datum));
-  return again;
+  return again ? Followed::kept : Followed::nowhere;
 }
 
+/// Nobody can make it again.
+void LiveMemory::copy_home(std::span<const Use> contents) {
+  for (const auto [datum, mode] : contents)
+    if (memory::writes(mode)) manager_.write_back(*manager_.header(datum));
+}
 
 
 void LiveMemory::arrived(std::uint32_t datum, NodeId node) {
@@ -139,7 +141,7 @@ std::pair<std::uint64_t, std::uint64_t> LiveMemory::losses() {
   return {lost_devices_, lineage_.recomputed()};
 }
 
-void LiveMemory::end_loss(const std::vector<std::uint32_t>& lost) {
+void LiveMemory::end_loss(std::size_t device, const std::vector<std::uint32_t>& lost) {
   std::string why = "tasks cannot be run again (MITRA_RECOVERY=0, the host's memory has a limit, or its NUMA domains are nodes)";
   const std::vector<std::uint32_t> impossible = recovers_ ? lineage_.recover(lost, why) : lost;
   for (const std::uint32_t number : lost) {
@@ -150,6 +152,7 @@ void LiveMemory::end_loss(const std::vector<std::uint32_t>& lost) {
     }
     manager_.restore(number);
   }
+  for (const std::uint32_t transfer : std::exchange(per_device_[device].ended, {})) manager_.copy_failed(transfer);
 }
 
 /// What was recovered of a lost datum.

@@ -289,12 +289,16 @@ std::span<const Use> contents_of(const Frame& frame) {
 bool LiveMemory::leave(Frame& frame, bool ran) {
   const std::scoped_lock lock(mutex_);
   const auto contents = contents_of(frame);
-  if (ran && !frame.published)
-    manager_.release(contents, frame.node);
-  else
-    manager_.release_unused(contents, frame.node);
+  // Its scratch first: who waits for that room needs nothing else to leave.
   manager_.release_unused(std::span(frame.uses).subspan(contents.size()), frame.node);
-  const bool kept = ran && !frame.published && remember(frame, contents);
+  Followed followed = Followed::not_kept;
+  if (ran && !frame.published && !manager_.is_gone(frame.node)) {  // otherwise there is nothing new
+    followed = remember(frame, contents);
+    manager_.release(contents, frame.node);
+    if (followed == Followed::nowhere) copy_home(contents);
+  } else {
+    manager_.release_unused(contents, frame.node);
+  }
   if (std::exchange(frame.known_at_home, false)) --published_at_home_;
   if (frame.exceeds) {
     --keepers_at_host_;
@@ -311,7 +315,7 @@ bool LiveMemory::leave(Frame& frame, bool ran) {
   }
   frame.task = nullptr;
   free_frames_.push_back(&frame);
-  return kept;
+  return followed == Followed::kept;
 }
 
 void LiveMemory::publish(Frame& frame) {
@@ -319,15 +323,25 @@ void LiveMemory::publish(Frame& frame) {
   if (frame.node == NodeId(0) && !std::exchange(frame.known_at_home, true)) ++published_at_home_;
   if (devices_.is_host(frame.node) && !frame.exceeds) keep_at_host(frame);  // its children need room
   if (std::exchange(frame.published, true)) return;  // what an earlier child has made of it is what counts now
+  if (manager_.is_gone(frame.node)) return;
   const auto contents = contents_of(frame);
+  const Followed followed = remember(frame, contents);
   manager_.publish(contents, frame.node);
-  remember(frame, contents);
+  if (followed == Followed::nowhere) copy_home(contents);
 }
 
 bool LiveMemory::come_back(Frame& frame) {
   const std::scoped_lock lock(mutex_);
   frame.state.store(Frame::State::waiting, std::memory_order_relaxed);
   frame.a_thread_waits = true;
+  // It keeps what it has, for as long as its body runs; and does not go on with content from before its children.
+  const bool gone = std::ranges::any_of(frame.uses, [&](const Use& use) { return manager_.is_lost(use.datum); });
+  if (gone || manager_.is_gone(frame.node)) {
+    frame.refusal = gone ? "what it reads was lost with a device: " + loss_
+                         : detail::message("memory '", machine_.memory_nodes[frame.node.index()].name, "' is lost");
+    frame.state.store(Frame::State::refused, std::memory_order_release);
+    return true;
+  }
   if (!manager_.acquire_again(frame.uses, frame.node, frame.number)) return false;
   frame.published = false;
   frame.state.store(Frame::State::ready, std::memory_order_release);
@@ -372,6 +386,22 @@ void LiveMemory::gather_contributions(Frame& frame) {
   for (Datum* part : parts) {
     memory::give_reduce_copy(datum, std::exchange(part->host, nullptr));
     drop_private(*part);
+  }
+  home_changed(number);
+}
+
+void LiveMemory::drop_contributions(const detail::TaskHeader& fold) {
+  const std::scoped_lock lock(mutex_);
+  const std::uint32_t number = fold.access_words()[0].data()->replicas;
+  if (number == 0 || !is_fold(fold)) return;
+  extras_[number].idle.clear();
+  for (Datum* part : std::exchange(extras_[number].contributions, {})) {
+    if (!manager_.moves_at_home(part->replicas)) {
+      drop_private(*part);
+      continue;
+    }
+    forget(*part);
+    extras_[0].contributions.push_back(part);  // nobody's: copies may still use its memory, which stays until the end
   }
   home_changed(number);
 }
