@@ -94,7 +94,7 @@ EMU = "speed=50,pipeline=6,mem=0 B"  # a core is no help, and a first task on it
 
 
 def overlap(tool, schedulers, repeat):
-    cases = [(Case("cholesky", {"n": 6144, "tile": 512}), 0.25), (Case("stencil", {"n": 6144, "tile": 512, "steps": 6}), 0.5)]
+    cases = [(Case("cholesky", {"n": 6144, "tile": 512}), 0.25), (Case("stencil", {"n": 6144, "tile": 512, "steps": 20}), 0.5)]
     rows = []
     for case, share in cases:
         room = share * case.data_bytes
@@ -115,7 +115,7 @@ def overlap(tool, schedulers, repeat):
 
 
 def thrash(tool, schedulers, repeat):
-    cases = [Case("cholesky", {"n": 6144, "tile": 512}), Case("gemm", {"n": 3072, "tile": 256}), Case("stencil", {"n": 6144, "tile": 512, "steps": 6})]
+    cases = [Case("cholesky", {"n": 6144, "tile": 512}), Case("gemm", {"n": 3072, "tile": 256}), Case("stencil", {"n": 6144, "tile": 512, "steps": 20})]
     rate = 8e9  # B/s, the default of emulated devices
     rows = []
     for case in cases:
