@@ -278,7 +278,7 @@ TEST_CASE("an identity that throws fails the task, in a domain's memory, too") {
   auto sum = rt.data(total, "sum");
   auto x = rt.vector<double>(kLength, "x");
   rt.submit({.priority = 1}, kFill, x.write(), 2.0);
-  rt.submit({.priority = 1}, codelet("contribute").cpu([](View<const double>, double&) {}), x.read(), sum.reduce(Refuses{}));
+  rt.submit({.priority = 1}, codelet("contribute").cpu([](View<const double>, double& r) { r += 1.0; }), x.read(), sum.reduce(Refuses{}));
   CHECK_THROWS_WITH(rt.wait(), test::contains("contribute") && test::contains("no identity"));
   rt.submit({.priority = 1}, kAdd, x.read(), x.readwrite());  // its data are held by nobody
   rt.wait();

@@ -96,8 +96,9 @@ bool TaskEngine::lend_private_copies(ThreadState& self, Frame& frame) {
     thrown = std::current_exception();
   }
   self.context.task = below;
-  if (thrown) fail(frame.task, std::move(thrown));
-  return !thrown;
+  if (!thrown) return true;
+  fail(frame.task, std::move(thrown));
+  return false;
 }
 
 void TaskEngine::wait_for_data(ThreadState& self, Frame& frame) {
