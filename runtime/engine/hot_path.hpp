@@ -89,7 +89,9 @@ inline bool is_cancelled(const TaskHeader& task) {
 
 [[gnu::always_inline]] inline void TaskEngine::hand_to_policy(ThreadState& self, TaskHeader* task) {
   if (virtual_time_ != nullptr) [[unlikely]] return virtual_time_->hand_over(self, task);
-  if (memory_ != nullptr) [[unlikely]] memory_->may_run(*task);  // before the policy: then it may be over at once
+  // What is asked of the task is asked before the policy has it: then it may be over at once, and its memory another task's.
+  if (memory_ != nullptr) [[unlikely]] memory_->may_run(*task);
+  const bool for_device = device_workers_ != nullptr && DeviceWorkers::may_run(*task);
   if (policy_concurrent_) {
     policy_->ready(TaskRef(task), self.view);
   } else {
@@ -97,7 +99,7 @@ inline bool is_cancelled(const TaskHeader& task) {
     policy_->ready(TaskRef(task), self.view);
     policy_holds_.fetch_add(1, std::memory_order_relaxed);
   }
-  if (device_workers_ != nullptr && DeviceWorkers::may_run(*task)) [[unlikely]] device_workers_->wake_hungry();
+  if (for_device) [[unlikely]] device_workers_->wake_hungry();
   parking_.wake_for_work();
 }
 
