@@ -22,6 +22,7 @@ void TaskEngine::make_ready(ThreadState& self, TaskHeader* task) {
     if (task->traits & detail::kSignal) return give_signal(task, true);
     // Whatever has failed, the replicas are where the levels say that they are: later tasks rely on it.
     if (is_transition(*task) && has_many_memories()) return hand_to_policy(self, task);
+    if ((task->traits & detail::kReplay) != 0 && has_many_memories() && moves_trees(*task)) return start_replay(self, task);
     task->link = self.deferred;
     self.deferred = task;
     return;

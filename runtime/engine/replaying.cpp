@@ -30,6 +30,10 @@ void destroy_replay(TaskHeader& task) noexcept {
 }
 constexpr detail::TaskType kReplayType{.launch = {&replays_do_not_run, nullptr}, .destroy = &destroy_replay};
 
+GraphStorage& recorded_graph_of(const TaskHeader& replay) {
+  return *std::launder(reinterpret_cast<const ReplayClosure*>(replay.closure()))->graph;
+}
+
 }  // namespace
 
 // ------------------------------------------------------------------------------------------------ recording
@@ -102,14 +106,19 @@ Task TaskEngine::replay(const std::shared_ptr<GraphStorage>& graph, SourceLocati
   return graph->last_replay;
 }
 
+/// Are there transitions among its nodes?
+bool TaskEngine::moves_trees(const TaskHeader& replay) { return recorded_graph_of(replay).trees != nullptr; }
+
+/// Of one that is cancelled, the nodes are, too: what is left of them are the transitions between the levels of trees.
 void TaskEngine::start_replay(ThreadState& self, TaskHeader* task) {
-  GraphStorage& graph = *std::launder(reinterpret_cast<ReplayClosure*>(task->closure()))->graph;
+  GraphStorage& graph = recorded_graph_of(*task);
+  const bool cancelled = is_cancelled(*task);
   graph.running.store(task, std::memory_order_relaxed);
   graph.done.store(0, std::memory_order_relaxed);
   graph.next_root.store(0, std::memory_order_relaxed);
-  if (graph.poisoned.load(std::memory_order_relaxed)) {
-    for (auto& flag : graph.cancelled) flag.store(false, std::memory_order_relaxed);
-    graph.poisoned.store(false, std::memory_order_relaxed);
+  if (cancelled || graph.poisoned.load(std::memory_order_relaxed)) {
+    for (auto& flag : graph.cancelled) flag.store(cancelled, std::memory_order_relaxed);
+    graph.poisoned.store(cancelled, std::memory_order_relaxed);
   }
   if (follows_edges_) follow_nodes(self, graph, *task);
   if (graph.size == 0) {
@@ -296,8 +305,8 @@ void TaskEngine::node_done(ThreadState& self, GraphStorage& graph, std::uint64_t
   // After this addition the graph may be over, unless it is this thread that ends it.
   const std::size_t size = graph.size;
   if (graph.done.fetch_add(count, std::memory_order_acq_rel) + count != size) return;
-  const bool failed = graph.failed.exchange(false, std::memory_order_relaxed);
-  if (TaskHeader* next = complete(self, task, failed)) hand_to_policy(self, next);
+  const bool cancelled = is_cancelled(*task), failed = graph.failed.exchange(false, std::memory_order_relaxed);
+  if (TaskHeader* next = complete(self, task, failed || cancelled)) hand_to_policy(self, next);
   if (self.deferred != nullptr) complete_deferred(self);
 }
 

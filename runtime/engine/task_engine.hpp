@@ -250,6 +250,7 @@ class TaskEngine final : public Engine {
 
   // --- recorded graphs (replaying.cpp) ---
   Task record_commit(ThreadState& self, TaskHeader* task, const detail::SubmitExtras* extras);
+  static bool moves_trees(const TaskHeader& replay);
   void start_replay(ThreadState& self, TaskHeader* task);
   void prepare_nodes(detail::GraphStorage& graph);
   void follow_nodes(ThreadState& self, detail::GraphStorage& graph, const TaskHeader& replay);

@@ -1,8 +1,12 @@
 // Recorded graphs on data in parts: transitions are nodes, and a replay takes a tree where it is and leaves it in order.
+#include <algorithm>
 #include <mitra/mitra.hpp>
+#include <mitra/scheduling_policy.hpp>
 #include <vector>
 
 #include "support/catch.hpp"
+#include "support/gate.hpp"
+#include "support/machines.hpp"
 #include "support/runtimes.hpp"
 
 using namespace mitra;
@@ -16,6 +20,26 @@ void add(View<double> v, double value) {
 void twice(View<double> v) {
   for (double& e : v) e *= 2.0;
 }
+
+/// What can run on a device does.
+class OnTheDevice final : public SchedulingPolicy {
+ public:
+  void ready(TaskRef task, SchedulerView&) override { tasks_.push_back(task); }
+  TaskRef next(WorkerId worker, SchedulerView& view) override {
+    const bool is_device = view.machine().workers[worker.index()].node != NodeId(0);
+    const auto found = std::ranges::find_if(tasks_, [&](TaskRef task) { return task.runs_on(WorkerKind::hip) == is_device; });
+    if (found == tasks_.end()) return {};
+    const TaskRef task = *found;
+    tasks_.erase(found);
+    return task;
+  }
+
+ private:
+  std::vector<TaskRef> tasks_;
+};
+
+const auto kAdd = codelet("add").cpu([](View<double> v, double a) { add(v, a); });
+const auto kTwice = codelet("twice").cpu(twice);
 
 }  // namespace
 
@@ -125,5 +149,51 @@ TEST_CASE("a body replays a graph on the parts of what its task has declared") {
     rt.wait();
     CHECK(values[0] == 2.0);
     CHECK(values[7] == 11.0);
+  }
+}
+
+TEST_CASE("a replay that is cancelled leaves its trees where the levels say, and what it did not write as it was") {
+  for (const bool simulated : {false, true}) {
+    Config config;
+    if (simulated) {
+      config.backend = "sim";
+      config.machine = test::machine_of_small_memories();
+      config.unknown = Seconds(0.001);
+      config.execute = true;
+    } else {
+      config = with_workers(2);
+      config.emu = "1:mem=100 kB,bw=1000 GB/s,latency=0 s,speed=0.01,poison=1";
+      config.policy = [] { return std::make_unique<OnTheDevice>(); };
+    }
+    Runtime rt(config);
+    std::vector<double> values(6, 1.0);
+    auto x = rt.data(values, "x");
+    auto B = x.blocked(2);
+    auto fine = B(1).blocked(1);
+    double shared = 0.0;
+    auto s = rt.data(shared, "s");
+    const RecordedGraph graph = rt.record([&] {
+      rt.submit(kTwice, x.readwrite());
+      rt.submit(kAdd, fine(0).readwrite(), 1.0);
+      rt.submit("after", [](double) {}, s.read());
+    });
+    rt.submit(kAdd, x.readwrite(), 1.0);
+    test::Gate submitted;
+    rt.submit("fails", [&](double&) {
+      submitted.pass();
+      throw std::runtime_error("on purpose");
+    }, s.readwrite());
+    const Task cancelled = rt.replay(graph);
+    submitted.open();
+    CHECK_THROWS_AS(cancelled.wait(), TaskError);
+    CHECK(cancelled.status() == TaskStatus::cancelled);
+    CHECK_THROWS_AS(rt.wait(), TaskError);
+    rt.submit(kAdd, fine(1).readwrite(), 1.0);  // as the replay would have left it
+    rt.submit(kTwice, B(0).readwrite());
+    rt.wait();
+    CHECK(values == std::vector<double>{4, 4, 2, 3, 2, 2});
+    rt.replay(graph);
+    rt.wait();
+    CHECK(values == std::vector<double>{8, 8, 5, 6, 4, 4});
   }
 }

@@ -118,19 +118,19 @@ bool LiveMemory::begin(Frame& frame, detail::TaskHeader& task, NodeId node, bool
   frame.task = &task;
   frame.node = node;
   frame.a_thread_waits = true;  // what is refused at once is not delivered
+  bool is_there = false;
   try {
     collect_uses(frame);
     for (Use& use : frame.uses)
       if (goes_on && use.mode == AccessMode::write) use.mode = AccessMode::readwrite;
-  } catch (const std::exception& error) {  // an operation's identity, or no memory for it
-    frame.uses.clear();
-    frame.refusal = error.what();
-    frame.state.store(Frame::State::refused, std::memory_order_release);
+    // A thread that keeps its data may wait for others: those that it has lent, and for its own.
+    if (a_thread_waits && node == NodeId(0)) keep_at_host(frame);
+    is_there = manager_.acquire(frame.uses, node, frame.number);
+  } catch (const std::exception& error) {  // an operation's identity, or no memory for it; an error of this library
+    refuse(frame, error.what());
     return true;
   }
-  // A thread that keeps its data may wait for others: those that it has lent, and for its own.
-  if (a_thread_waits && node == NodeId(0)) keep_at_host(frame);
-  if (manager_.acquire(frame.uses, node, frame.number)) {
+  if (is_there) {
     deliver(frame, Frame::State::ready);
     return true;
   }
