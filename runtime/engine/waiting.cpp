@@ -117,8 +117,10 @@ void TaskEngine::make_room(ThreadState& self) {
     // What is in flight may be waiting for this very thread: it helps a little, and goes beyond the window if it must.
     if (virtual_time_ != nullptr || self.on_device) return;
     const WorkerRole role(*this, self);
-    if (role.held)
+    if (role.held) {
+      if (memory_ != nullptr && self.frame != nullptr) memory_->begin_helping(*self.frame);
       if (TaskHeader* task = find_work(self)) run_chain(self, task);
+    }
     if (memory_ != nullptr) memory_->let_go(self);
     return;
   }

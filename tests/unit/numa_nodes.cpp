@@ -12,6 +12,7 @@
 
 #include "support/catch.hpp"
 #include "support/environment.hpp"
+#include "support/gate.hpp"
 #include "support/runtimes.hpp"
 
 using namespace mitra;
@@ -252,6 +253,30 @@ TEST_CASE("a domain that is full of what cannot go home, where a parent holds it
   rt.wait();
   CHECK(seen == 21.0);
   CHECK(rt.acquire(x.read()).view()[3] == 2.0);
+}
+
+TEST_CASE("a body that helps others, since the window is full, keeps none of them waiting for its memory") {
+  Domains domains(2);
+  domains.config.memory = "numa1=150 KiB";  // one datum
+  domains.config.window = 2;
+  Runtime rt(domains.config);
+  auto x = rt.vector<double>(kLength, "x"), y = rt.vector<double>(kLength, "y");
+  rt.submit({.priority = 1}, kFill, x.write(), 1.0);
+  rt.submit("touch", [](View<double> v) { v[3] = 1.0; }, y.write());
+  rt.wait();
+  test::Gate submitted;
+  const auto holder = codelet("holder").cpu([&](View<const double>) {
+    submitted.pass();
+    rt.submit({.priority = 1}, [] {});  // before this, it helps
+  });
+  rt.submit({.priority = 1}, holder, x.read());
+  rt.submit({.priority = 1}, [&](View<double>) {
+    rt.submit({.priority = 1}, kFill, y.write(), 2.0);  // its domain is full of x
+    rt.wait();
+  }, y.readwrite());
+  submitted.open();
+  rt.wait();
+  CHECK(rt.acquire(y.read()).view()[3] == 2.0);
 }
 
 TEST_CASE("reductions and scratch of cores in all domains") {

@@ -135,6 +135,9 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   /// The body, on a device, waits for its children, and keeps its data where they are: who waits for room there may be one of
   /// these children, or before one of them, and would wait for ever. They go to the cores.
   void begin_nested_wait(Frame& frame);
+  /// The body, on the host, is about to execute others before it goes on, and keeps its data meanwhile: none of these is to wait
+  /// for that room.
+  void begin_helping(Frame& frame);
   /// The task's children are done: it wants its data again. @returns Whether they are there; otherwise, they will be.
   bool come_back(Frame& frame);
   /// Frames of host tasks whose data have arrived. @returns Null: there is none for `worker`. @see suits

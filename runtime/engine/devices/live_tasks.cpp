@@ -257,6 +257,11 @@ void LiveMemory::begin_nested_wait(Frame& frame) {
   refuse_waiting(frame.node);
 }
 
+void LiveMemory::begin_helping(Frame& frame) {
+  const std::scoped_lock lock(mutex_);
+  if (devices_.is_host(frame.node) && !frame.exceeds) keep_at_host(frame);
+}
+
 /// Whoever it may wait for finds room: at home there is as much as is needed, and nobody waits for room in a domain. That may be
 /// full of what cannot leave for home, since its place there is held.
 void LiveMemory::keep_at_host(Frame& frame) {
