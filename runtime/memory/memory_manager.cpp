@@ -168,6 +168,15 @@ bool MemoryManager::can_ever_hold(std::span<const Use> uses, NodeId node) const 
   return capacity == 0 || bytes_of(uses) <= capacity;
 }
 
+namespace {
+
+/// A transition enters some of its data, or leaves them, without bringing them.
+bool is_transition(std::span<const Use> uses) {
+  return std::ranges::any_of(uses, [](const Use& use) { return use.mode == AccessMode::scratch; });
+}
+
+}  // namespace
+
 /// Nothing has to be brought, nor waited for.
 bool MemoryManager::in_place(std::span<const Use> uses, NodeId node) const {
   if (nodes_[node.index()].gone) return false;
@@ -192,21 +201,29 @@ bool MemoryManager::acquire(std::span<const Use> uses, NodeId node, std::uint32_
   ticket.refused = false;
   Node& n = nodes_[node.index()];
   if (n.gone) return client_.data_refused(number, Refusal::lost_node), false;
-  for (const auto [datum, mode] : ticket.uses)
-    if (data_[datum].lost && fetches(mode)) return client_.data_refused(number, Refusal::lost_data), false;
+  ticket.lost = std::ranges::any_of(ticket.uses, [&](const Use& use) { return data_[use.datum].lost && fetches(use.mode); });
+  if (ticket.lost) {
+    if (!is_transition(ticket.uses)) return client_.data_refused(number, Refusal::lost_data), false;
+    // The levels of its tree change all the same: when what is under way has ended, as ever.
+    ticket.refused = true;
+    for (Use& use : ticket.uses) use.mode = AccessMode::scratch;
+  }
   if ((!n.waiting.empty() && bytes_to_reserve(ticket.uses, node) != 0) || !reserve(ticket.uses, node, n.excesses != 0)) {
     n.waiting.push_back(number);
     if (n.waiting.size() == 1) admit_waiting(node);  // what cannot ever be had is refused at once
     return false;
   }
   admit(number);
-  return tickets_[number].missing == 0;
+  if (tickets_[number].missing != 0) return false;
+  if (!tickets_[number].refused) return true;
+  tell(number);
+  return false;
 }
 
 void MemoryManager::tell(std::uint32_t ticket) {
   if (!tickets_[ticket].refused) return client_.data_ready(ticket);
   const std::vector<Use> uses(tickets_[ticket].uses);
-  const bool lost = std::ranges::any_of(uses, [&](const Use& use) { return data_[use.datum].lost && wants(ticket, use.datum); });
+  const bool lost = tickets_[ticket].lost || std::ranges::any_of(uses, [&](const Use& use) { return data_[use.datum].lost && wants(ticket, use.datum); });
   release_unused(uses, tickets_[ticket].node);
   client_.data_refused(ticket, lost ? Refusal::lost_data : Refusal::transfers);
 }
@@ -249,7 +266,7 @@ void MemoryManager::admit_waiting(NodeId node) {
     }
     n.waiting.pop_front();
     admit(ticket);
-    if (tickets_[ticket].missing == 0) client_.data_ready(ticket);
+    if (tickets_[ticket].missing == 0) tell(ticket);
   }
 }
 
@@ -358,7 +375,7 @@ bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::u
     if (use.mode == AccessMode::write) use.mode = AccessMode::readwrite;
   tickets_[number].node = node;
   tickets_[number].missing = 0;
-  tickets_[number].refused = false;
+  tickets_[number].refused = tickets_[number].lost = false;
   for (const auto [datum, mode] : uses) {
     if (!takes_room(mode)) continue;
     // What was fetched for a child that then ran elsewhere may still be under way.
@@ -366,26 +383,6 @@ bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::u
     if (replica(datum, node).state == ReplicaState::invalid && is_written(datum)) wait_for(number, fetch(datum, node, true));
   }
   return tickets_[number].missing == 0;
-}
-
-void MemoryManager::prefetch(std::span<const Use> uses, NodeId node) {
-  const Node& n = nodes_[node.index()];
-  if (n.left_out) return;
-  for (const auto [datum, mode] : uses) {
-    Replica& r = replica(datum, node);
-    const std::uint64_t size = data_[datum].size;
-    if (!fetches(mode) || r.allocated || !is_written(datum)) continue;
-    if (n.capacity != 0 && (n.used + size > n.capacity || !n.waiting.empty())) return;
-    if (!allocate(datum, node)) return;
-    fetch(datum, node, false);
-  }
-}
-
-void MemoryManager::write_back(const detail::DataHeader& data) {
-  if (data.replicas == 0 || data_[data.replicas].valid == 0) return;
-  const NodeId host = host_of_[data_[data.replicas].any_valid.index()];
-  const Use use{data.replicas, AccessMode::read};
-  prefetch(std::span<const Use>(&use, 1), host);
 }
 
 // ------------------------------------------------------------------------------------------------ questions

@@ -290,7 +290,8 @@ class MemoryManager {
     NodeId node{0};
     std::uint32_t missing = 0;     // transfers
     bool folds = false;
-    bool refused = false;          // a transfer that it waits for has failed
+    bool refused = false;          // a transfer that it waits for has failed, or:
+    bool lost = false;             // what it would read is lost
   };
 
   Replica& replica(std::uint32_t datum, NodeId node) { return replicas_[std::size_t{datum} * nodes_.size() + node.index()]; }
@@ -356,6 +357,7 @@ class MemoryManager {
   std::uint32_t used_last(NodeId node);
   bool evict(std::uint32_t victim, NodeId node);
   bool drop_copies(NodeId node, std::uint64_t bytes);
+  bool can_leave_for(NodeId node, std::uint32_t datum, NodeId from) const;
   NodeId refuge(std::uint32_t datum, NodeId from);
   bool leads_on(std::uint32_t datum, NodeId from) const;
   std::uint32_t new_transfer(Transfer transfer);

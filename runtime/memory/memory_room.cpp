@@ -123,6 +123,15 @@ bool MemoryManager::drop_copies(NodeId node, std::uint64_t bytes) {
   return true;
 }
 
+/// @returns Whether the datum may leave for `node`, if there is room. Where a task that waits for others holds its place, without
+/// content, that is its room.
+bool MemoryManager::can_leave_for(NodeId node, std::uint32_t datum, NodeId from) const {
+  const Replica& r = replica(datum, node);
+  if (node == from || host_of_[node.index()] != host_of_[from.index()] || nodes_[node.index()].left_out) return false;
+  const bool is_place = r.state == ReplicaState::invalid && r.transfer == kNone && r.outgoing == 0;
+  return (!r.allocated || is_place) && client_.reaches(from, node);
+}
+
 /// Room for what is to leave `from`: where it arrives first, the host before others that are as near; a peer only if it keeps
 /// some room for its own tasks. Otherwise wherever there is any, with that of copies that lie elsewhere, too.
 /// @returns Not valid() if there is none.
@@ -135,7 +144,8 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
   std::uint64_t most = 0;
   for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
     const NodeId node((host.value + i) % static_cast<std::uint32_t>(nodes_.size()));  // the host comes first
-    if (node == from || host_of_[node.index()] != host || replica(datum, node).allocated || nodes_[node.index()].left_out || !client_.reaches(from, node)) continue;
+    if (!can_leave_for(node, datum, from)) continue;
+    if (replica(datum, node).allocated) return node;
     const Node& n = nodes_[node.index()];
     const std::uint64_t free = n.capacity == 0 ? ~std::uint64_t{0} : n.capacity > n.used ? n.capacity - n.used : 0;
     const std::uint64_t needed = room_for(datum, node);
@@ -153,9 +163,7 @@ NodeId MemoryManager::refuge(std::uint32_t datum, NodeId from) {
   if (nearest.valid()) return nearest;
   if (widest.valid()) return widest;
   for (std::uint32_t n = host.value; n < nodes_.size(); ++n)
-    if (NodeId(n) != from && host_of_[n] == host && !nodes_[n].left_out && !replica(datum, NodeId(n)).allocated && client_.reaches(from, NodeId(n)) &&
-        drop_copies(NodeId(n), room_for(datum, NodeId(n))))
-      return NodeId(n);
+    if (can_leave_for(NodeId(n), datum, from) && drop_copies(NodeId(n), room_for(datum, NodeId(n)))) return NodeId(n);
   return {};
 }
 
@@ -230,7 +238,8 @@ bool MemoryManager::evict(std::uint32_t victim, NodeId node) {
   }
   NodeId target = refuge(victim, node);
   // A node that turns out to be full is not proposed again.
-  for (std::size_t attempts = nodes_.size(); target.valid() && !allocate(victim, target); target = refuge(victim, node))
+  const auto has_room = [&] { return replica(victim, target).allocated || allocate(victim, target); };
+  for (std::size_t attempts = nodes_.size(); target.valid() && !has_room(); target = refuge(victim, node))
     if (--attempts == 0) return false;
   const bool over_the_host = !target.valid() && leads_on(victim, node);
   if (over_the_host) {  // which is full: it holds a little more than it should, until that has gone on

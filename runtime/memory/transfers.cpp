@@ -6,6 +6,7 @@
 #include <mitra/error.hpp>
 
 #include "memory/memory_manager.hpp"
+#include "memory/task_data.hpp"
 
 namespace mitra::memory {
 
@@ -156,6 +157,26 @@ void MemoryManager::end_at_source(const Transfer& transfer) {
   if (transfer.from == NodeId(0)) client_.home_changed(transfer.datum);
   if (transfer.write_back) nodes_[transfer.from.index()].leaving -= data_[transfer.datum].size;
   unpin(transfer.datum, transfer.from);
+}
+
+void MemoryManager::prefetch(std::span<const Use> uses, NodeId node) {
+  const Node& n = nodes_[node.index()];
+  if (n.left_out) return;
+  for (const auto [datum, mode] : uses) {
+    Replica& r = replica(datum, node);
+    const std::uint64_t size = data_[datum].size;
+    if (!fetches(mode) || r.allocated || !is_written(datum)) continue;
+    if (n.capacity != 0 && (n.used + size > n.capacity || !n.waiting.empty())) return;
+    if (!allocate(datum, node)) return;
+    fetch(datum, node, false);
+  }
+}
+
+void MemoryManager::write_back(const detail::DataHeader& data) {
+  if (data.replicas == 0 || data_[data.replicas].valid == 0) return;
+  const NodeId host = host_of_[data_[data.replicas].any_valid.index()];
+  const Use use{data.replicas, AccessMode::read};
+  prefetch(std::span<const Use>(&use, 1), host);
 }
 
 void MemoryManager::copy_arrived(std::uint32_t number) {

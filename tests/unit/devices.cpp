@@ -197,6 +197,25 @@ TEST_CASE("memory for one working set is enough, and what is pushed out comes ba
   }
 }
 
+TEST_CASE("what leaves a full device goes home where a parent that waits holds its place, too") {
+  Config config = only_on_devices("1:mem=1 kB");
+  Runtime rt(config);
+  auto x = rt.vector<double>(100, "x"), y = rt.vector<double>(100, "y");  // room for one of them
+  double seen = 0.0;
+  const auto fill = codelet("fill").cpu([](View<double> v, double value) { std::fill(v.begin(), v.end(), value); });
+  rt.submit("parent", [&](View<double> a, View<double> b) {
+    for (int i = 0; i < 3; ++i) {
+      rt.submit(fill, x.write(), 1.0 + i);
+      rt.submit(fill, y.write(), 10.0 + i);
+    }
+    rt.wait();
+    seen = a[99] + 100.0 * b[0];
+  }, x.readwrite(), y.readwrite());
+  rt.wait();
+  CHECK(seen == 1203.0);
+  CHECK(rt.statistics().executed_by_worker[2] == 6);
+}
+
 TEST_CASE("what can never fit is refused at submission, with the sizes, and what fits the memory of a core runs there") {
   Runtime rt(only_on_devices("2:mem=800 B"));
   std::vector<double> x(200, 1.0);

@@ -468,6 +468,27 @@ TEST_CASE("where the longest unused cannot leave, another one does") {
   CHECK((rig.manager.holds(a, kOne) && !rig.manager.holds(b, kOne)));
 }
 
+TEST_CASE("a transition whose data are lost is refused when what is under way of its other data has ended") {
+  MemoryRig rig({0, 0, 0});
+  auto &a = rig.datum(), &b = rig.datum();
+  rig.run(MemoryTask({{&a, AccessMode::readwrite}}), kOne);
+  rig.run(MemoryTask({{&b, AccessMode::readwrite}}), kTwo);
+  rig.manager.write_back(b);
+  REQUIRE(rig.copies.size() == 1);
+  REQUIRE(rig.manager.lose(kOne) == std::vector{a.replicas});
+  rig.manager.give_up(a.replicas);
+  const std::vector<memory::Use> uses{{a.replicas, AccessMode::read}, {b.replicas, AccessMode::scratch}};
+  rig.ready.push_back(false);
+  CHECK_FALSE(rig.manager.acquire(uses, rig.host, 0));
+  CHECK(rig.refused.empty());
+  rig.arrive();
+  CHECK(rig.refused == std::vector<std::uint32_t>{0});
+  // At once, where nothing is under way.
+  rig.ready.push_back(false);
+  CHECK_FALSE(rig.manager.acquire(uses, rig.host, 1));
+  CHECK(rig.refused == std::vector<std::uint32_t>{0, 1});
+}
+
 TEST_CASE("who finds no room elsewhere for what is to leave goes on when there is some") {
   MemoryRig rig({1, 1, 1});
   auto &a = rig.datum(1, false), &b = rig.datum(1), &c = rig.datum(1, false), &d = rig.datum(1, false);

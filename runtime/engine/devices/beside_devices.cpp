@@ -119,17 +119,26 @@ void TaskEngine::take_data_back(ThreadState& self) {
     throw Error(detail::message("task '", self.context.task->name(), "' has waited for its children, and ", self.frame->refusal));
 }
 
-/// @pre No task uses the datum. Whatever became of those that did: what they have left comes home.
+/// @pre No task uses the datum. Whatever became of those that did: what they have left comes home. Afterwards nothing of it is
+/// under way to its place there, or from it.
 std::string TaskEngine::fetch_home(ThreadState& self, Datum& datum, AccessMode mode) {
-  TaskRecord* task = new_record(self, 1, 0);
-  task->access_words()[0] = detail::AccessWord(&datum, mode);
-  Frame& frame = memory_->enter_and_wait(*task);
-  wait_for_data(self, frame);
-  // Its devices' copies go: from now on the application may write it, without a word.
-  const bool there = frame.state.load(std::memory_order_relaxed) == Frame::State::ready;
-  std::string why = there ? std::string() : detail::message(datum.label(), " is not in the application's memory: ", frame.refusal);
-  memory_->leave(frame, there);
-  free_record(self, task);
+  std::string why;
+  const auto acquire = [&](detail::AccessWord word) {
+    TaskRecord* task = new_record(self, 1, 0);
+    task->access_words()[0] = word;
+    Frame& frame = memory_->enter_and_wait(*task);
+    wait_for_data(self, frame);
+    // Its devices' copies go: from now on the application may write it, without a word.
+    const bool there = frame.state.load(std::memory_order_relaxed) == Frame::State::ready;
+    if (!there && why.empty()) why = detail::message(datum.label(), " is not in the application's memory: ", frame.refusal);
+    memory_->leave(frame, there);
+    free_record(self, task);
+    return there;
+  };
+  if (acquire(detail::AccessWord(&datum, mode))) return why;
+  detail::AccessWord end_of_copies(&datum, AccessMode::readwrite);
+  end_of_copies.set_operation(graph::kTransition);
+  while (memory_->moves_at_home(datum)) static_cast<void>(acquire(end_of_copies));
   return why;
 }
 

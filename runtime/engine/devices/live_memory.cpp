@@ -157,6 +157,11 @@ void LiveMemory::still_away(const Datum& datum) {
   away_.push_back(datum.replicas);
 }
 
+bool LiveMemory::moves_at_home(const Datum& datum) {
+  const std::scoped_lock lock(mutex_);
+  return datum.replicas != 0 && manager_.moves_at_home(datum.replicas);
+}
+
 bool LiveMemory::away_from_home(Datum& datum) {
   const std::scoped_lock lock(mutex_);
   if (datum.replicas == 0) return false;

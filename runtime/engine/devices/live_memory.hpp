@@ -156,6 +156,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   std::vector<graph::Datum*> take_away_from_home();
   /// @returns Whether the application's memory does not have the content, or copies from and to the host's are under way.
   bool away_from_home(graph::Datum& datum);
+  /// @returns Whether copies from or to the host's memory are under way, or to come.
+  bool moves_at_home(const graph::Datum& datum);
 
   // --- lost devices ---
   /// @returns Whether a call of another thread's has said that the device is lost.
