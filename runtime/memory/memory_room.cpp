@@ -50,7 +50,7 @@ void MemoryManager::unlist(std::uint32_t datum, NodeId node) {
 bool MemoryManager::allocate(std::uint32_t datum, NodeId node) {
   Node& n = nodes_[node.index()];
   if (!client_.allocate(datum, node)) {
-    if (n.capacity != 0 && !n.left_out) n.capacity = std::max<std::uint64_t>(n.used, 1);
+    if (host_of_[node.index()] != node && !n.left_out) n.capacity = std::max<std::uint64_t>(n.used, 1);
     return false;
   }
   replica(datum, node).allocated = true;
@@ -285,18 +285,21 @@ bool MemoryManager::make_room_for(std::span<const Use> uses, NodeId node) {
 /// Takes room for all of them, or for none. @returns Whether there is room now; if not, what can leave is on its way.
 /// @param at_once  There is none too little by the books.
 bool MemoryManager::reserve(std::span<const Use> uses, NodeId node, bool at_once) {
-  if (bytes_to_reserve(uses, node) != 0 && !make_room_for(uses, node) && !at_once) return false;
-  taken_.clear();
-  for (const auto [datum, mode] : uses) {
-    if (!takes_room(mode) || replica(datum, node).allocated) continue;
-    if (allocate(datum, node)) {
-      taken_.push_back(datum);
-      continue;
-    }
+  for (;;) {
+    const std::uint64_t capacity = nodes_[node.index()].capacity;
+    if (bytes_to_reserve(uses, node) != 0 && !make_room_for(uses, node) && !at_once) return false;
+    taken_.clear();
+    const bool have_all = std::ranges::all_of(uses, [&](const Use& use) {
+      if (!takes_room(use.mode) || replica(use.datum, node).allocated) return true;
+      if (!allocate(use.datum, node)) return false;
+      taken_.push_back(use.datum);
+      return true;
+    });
+    if (have_all) return true;
     for (const std::uint32_t taken : taken_) drop(taken, node);
-    return false;
+    // The node has turned out to be smaller than it said: once more by the new books, since what is unused may leave it.
+    if (nodes_[node.index()].capacity == capacity || !can_ever_hold(uses, node)) return false;
   }
-  return true;
 }
 
 LargestMemories::LargestMemories(const Machine& machine) {

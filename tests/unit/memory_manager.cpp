@@ -468,6 +468,33 @@ TEST_CASE("where the longest unused cannot leave, another one does") {
   CHECK((rig.manager.holds(a, kOne) && !rig.manager.holds(b, kOne)));
 }
 
+TEST_CASE("where a node turns out to be smaller than it says, what is unused there leaves for the task that found out") {
+  MemoryRig rig({0, 6});
+  auto &a = rig.datum(2), &b = rig.datum(2), &c = rig.datum(2), &d = rig.datum(2);
+  const MemoryTask first({{&a, AccessMode::read}, {&b, AccessMode::read}}), second({{&c, AccessMode::read}, {&d, AccessMode::read}});
+  REQUIRE_FALSE(rig.is_ready(rig.acquire(first, kOne)));
+  rig.arrive_all();
+  const auto ticket = rig.acquire(second, kOne);  // waits for room
+  rig.full_node = kOne;
+  rig.until_full = 2;
+  rig.manager.release(first, kOne);  // with one of these there is room for one of the others
+  rig.arrive_all();
+  CHECK(rig.is_ready(ticket));
+  CHECK(rig.manager.capacity(kOne) == Bytes(4));
+  CHECK(rig.manager.used(kOne) == Bytes(4));
+}
+
+TEST_CASE("a device without a limit has one when an allocation has failed") {
+  MemoryRig rig({0, 0});
+  auto &a = rig.datum(2), &b = rig.datum(2);
+  rig.run(reads(a), kOne);
+  rig.full_node = kOne;
+  rig.until_full = 1;
+  rig.run(reads(b), kOne);
+  CHECK(rig.manager.capacity(kOne) == Bytes(2));
+  CHECK_FALSE(rig.manager.holds(a, kOne));
+}
+
 TEST_CASE("a transition whose data are lost is refused when what is under way of its other data has ended") {
   MemoryRig rig({0, 0, 0});
   auto &a = rig.datum(), &b = rig.datum();

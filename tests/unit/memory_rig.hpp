@@ -88,6 +88,7 @@ struct MemoryRig final : memory::MemoryClient {
     ready[ticket] = true;
   }
   bool reaches(NodeId from, NodeId to) override { return joined || from == host || to == host; }
+  bool allocate(std::uint32_t, NodeId node) override { return node != full_node || --until_full != 0; }
   void put_home(std::uint32_t datum) override {
     // Nobody may read there, or write, what is put there now.
     for (const Copy& copy : copies) MITRA_CHECK(copy.datum != datum || copy.from != host, "datum ", datum, " is put where a copy reads");
@@ -122,6 +123,8 @@ struct MemoryRig final : memory::MemoryClient {
   std::vector<std::uint32_t> put;      // restored data that were put home
   std::vector<const void*> offered;  // victims, the last time
   const void* wanted_victim = nullptr;
+  NodeId full_node;             // none
+  std::size_t until_full = 0;   // its allocation of this number fails
 };
 
 }  // namespace mitra::test
