@@ -309,7 +309,7 @@ void run_beside_devices(std::uint64_t seeds, bool faults) {
 TEST_CASE("random programs on data in parts beside any devices run as in sequence") { run_beside_devices(test::kSanitized ? 40 : 300, false); }
 
 TEST_CASE("random programs on data in parts beside devices that are lost end right, or say what is gone") {
-  run_beside_devices(test::kSanitized ? 40 : 200, true);
+  run_beside_devices(test::kSanitized ? 40 : 300, true);
 }
 
 TEST_CASE("many random programs on data in parts beside any devices run as in sequence", "[.nightly]") {

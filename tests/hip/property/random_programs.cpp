@@ -117,7 +117,7 @@ void run_with_faults(std::uint64_t seeds) {
 }  // namespace
 
 TEST_CASE("hip: random programs run on the double as in sequence") { run_everywhere(test::kSanitized ? 2 : 8); }
-TEST_CASE("hip: random programs run as in sequence where calls of HIP fail") { run_with_faults(test::kSanitized ? 30 : 200); }
+TEST_CASE("hip: random programs run as in sequence where calls of HIP fail") { run_with_faults(test::kSanitized ? 30 : 300); }
 TEST_CASE("hip: many random programs run on the double as in sequence", "[.nightly]") {
   run_everywhere(200);
   run_with_faults(10000);
