@@ -21,6 +21,7 @@ void check(const EmuOptions& o) {
   if (!(o.peer_bandwidth >= 0.0 && std::isfinite(o.peer_bandwidth))) refuse("peer=", o.peer_bandwidth, " bytes/s; zero (none) or more is expected");
   if (!(o.latency >= Seconds(0.0) && o.latency < Seconds(10.0))) refuse("latency=", o.latency.value, " s; 0 to 10 s are expected");
   if (!(o.speed >= 0.01 && o.speed <= 1000.0)) refuse("speed=", o.speed, "; 0.01 to 1000 times a core is expected");
+  if (!(o.slow >= 1.0 && o.slow <= 1000.0)) refuse("slow=", o.slow, "; 1 to 1000 times what a body takes is expected");
   if (o.streams == 0 || o.streams > 64) refuse("streams=", o.streams, "; 1 to 64 are possible");
   if (o.pipeline == 0 || o.pipeline > 1024) refuse("pipeline=", o.pipeline, "; 1 to 1024 are possible");
 }
@@ -83,7 +84,7 @@ class EmuDriver final : public DeviceDriver {
 
 EmuStretch stretch(const EmuOptions& options) {
   const double running = static_cast<double>(options.devices) * options.streams;
-  const double on_device = std::max(1.0, running / std::max(1U, options.processors));
+  const double on_device = std::max(options.slow, running / std::max(1U, options.processors));
   return {on_device, std::max(1.0, on_device * options.speed)};
 }
 

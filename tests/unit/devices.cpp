@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstring>
 #include <chrono>
+#include <ctime>
 #include <mitra/emu_driver.hpp>
 #include <mitra/mitra.hpp>
 #include <mitra/scheduling_policy.hpp>
@@ -487,8 +488,35 @@ TEST_CASE("settings of emulated devices that cannot be are refused by name") {
   CHECK_THAT(message("2:mem=lots"), Catch::Contains("an amount of memory"));
   CHECK_THAT(message("2:color=red"), Catch::Contains("known: mem, bw"));
   CHECK_THAT(message("0:mem=1 MB"), Catch::Contains("1 to 64"));
+  CHECK_THAT(message("1:slow=0.5"), Catch::Contains("slow=0.5; 1 to 1000"));
   CHECK_THAT(message("1:lose=3"), Catch::Contains("DEVICE@CALL"));
   CHECK_THAT(message("2:lose=2@1"), Catch::Contains("a fault of device 2, of 2 devices"));
+}
+
+TEST_CASE("time on emulated devices is stretched by what is asked for, or by what the processors lack") {
+  const auto stretch_of = [](const char* emu, unsigned processors) { return stretch(parse_emu_options(emu, processors)); };
+  CHECK(stretch_of("2", 2).on_device == 1.0);
+  CHECK(stretch_of("4:streams=2", 2).on_device == 4.0);
+  CHECK(stretch_of("4:streams=2,slow=3", 2).on_device == 4.0);
+  CHECK(stretch_of("1:slow=3,speed=20", 2).on_device == 3.0);
+  CHECK(stretch_of("1:slow=3,speed=20", 2).on_core == 60.0);
+}
+
+TEST_CASE("a slow device runs a body for so many times as long as it takes") {
+  Config config = only_on_devices("1:mem=1 MB,slow=8");
+  Runtime rt(config);
+  auto x = rt.vector<double>(1000, "x");
+  double used = 0.0;  // s of a processor
+  const auto work = codelet("work").cpu([&](View<double> v) {
+    const auto processor = [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; };
+    const double begin = processor();
+    while (processor() - begin < 0.01) v[0] += 1.0;
+    used += processor() - begin;
+  });
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3; ++i) rt.submit(work, x.readwrite());
+  rt.wait();
+  CHECK(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() > 3.0 * used);  // the process's other threads count, too
 }
 
 TEST_CASE("memories can be limited by name and by class") {

@@ -43,6 +43,8 @@ EmuOptions parse_emu_options(std::string_view text, unsigned processors) {
       options.latency = Seconds(quantity("MITRA_EMU", key, value, Dimension::time));
     } else if (key == "speed") {
       options.speed = number<double>("MITRA_EMU", key, value);
+    } else if (key == "slow") {
+      options.slow = number<double>("MITRA_EMU", key, value);
     } else if (key == "streams") {
       options.streams = number<unsigned>("MITRA_EMU", key, value);
     } else if (key == "pipeline") {
@@ -59,7 +61,7 @@ EmuOptions parse_emu_options(std::string_view text, unsigned processors) {
       options.faults.push_back(fault(key, value, DeviceStatus::out_of_memory));
     } else {
       throw ConfigError(detail::message("MITRA_EMU: unknown setting '", key, "' of emulated devices; known: mem, bw, peer, latency, speed, "
-                                        "streams, pipeline, seed, poison, lose, fail, oom; 4:mem=256MB,bw=8GB/s,speed=20 for instance"));
+                                        "slow, streams, pipeline, seed, poison, lose, fail, oom; 4:mem=256MB,bw=8GB/s,speed=20 for instance"));
     }
   });
   if (!peer) options.peer_bandwidth = options.bandwidth;
