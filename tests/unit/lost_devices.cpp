@@ -253,6 +253,27 @@ class NumbersAtHome final : public engine::LineageClient {
 
 }  // namespace
 
+TEST_CASE("what could not be brought home by a wait is not made again by bodies whose data the application may have taken away") {
+  using memory::Use;
+  NumbersAtHome client;
+  engine::Lineage lineage(client);
+  lineage.grow(4);
+  detail::TaskHeader first{}, second{};
+  const Use one[] = {{1, AccessMode::read}, {2, AccessMode::write}}, two[] = {{2, AccessMode::read}, {3, AccessMode::write}};
+  lineage.ran_on_device(first, one, {0, 1}, true);
+  lineage.ran_on_device(second, two, {0, 1}, true);
+  CHECK(lineage.take_dead().empty());
+  lineage.lose_deed(3);
+  CHECK(lineage.take_dead() == std::vector<detail::TaskHeader*>{&second});
+  lineage.lose_deed(2);
+  CHECK(lineage.take_dead() == std::vector<detail::TaskHeader*>{&first});
+  CHECK(lineage.empty());
+  const std::uint32_t data[] = {2, 3};
+  std::string why;
+  CHECK(lineage.recover(data, why) == std::vector<std::uint32_t>{2, 3});
+  CHECK_THAT(why, Catch::Contains("a wait that could not bring it home"));
+}
+
 TEST_CASE("what a task that is run again writes is not what others have read, though its own result is safe") {
   using memory::Use;
   NumbersAtHome client;

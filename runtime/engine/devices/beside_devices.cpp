@@ -153,7 +153,8 @@ std::string TaskEngine::bring_home(ThreadState& self) {
 }
 
 void TaskEngine::make_safe(ThreadState& self) {
-  for (Datum* datum : memory_->take_unsafe()) static_cast<void>(fetch_home(self, *datum, AccessMode::read));  // it stays unsafe
+  for (Datum* datum : memory_->take_unsafe())
+    if (!fetch_home(self, *datum, AccessMode::read).empty()) memory_->not_made_again(*datum);  // the application goes on after the wait
   destroy_dead(self);
 }
 

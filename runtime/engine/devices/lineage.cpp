@@ -149,7 +149,8 @@ bool Lineage::find_deeds(Version* wanted, std::vector<Deed*>& deeds, std::string
     open.pop_back();
     if (v->safe()) continue;
     if (v->made_by == nullptr) {
-      why = "it was written by a task that cannot be run again: one with children, of a recorded graph, or without a CPU body";
+      why = "it was written by a task that cannot be run again: one with children, of a recorded graph, without a CPU body, or before "
+            "a wait that could not bring it home";
       return false;
     }
     if (!seen.insert(v->made_by).second) continue;

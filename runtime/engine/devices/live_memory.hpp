@@ -170,6 +170,8 @@ class LiveMemory final : public Answers, private memory::MemoryClient, private L
   std::vector<detail::TaskHeader*> take_dead();
   /// @returns Data whose content lies on devices alone, and would have to be made again.
   std::vector<graph::Datum*> take_unsafe();
+  /// What its task's body refers to may be gone from now on.
+  void not_made_again(const graph::Datum& datum);
   /// A datum is forgotten; tasks that may be run again have its shape. It is deleted when there are none.
   void bury(graph::Datum* datum);
   /// @returns How many devices were lost, and how many tasks were run again for what they had.

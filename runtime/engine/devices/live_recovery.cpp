@@ -185,6 +185,11 @@ std::vector<Datum*> LiveMemory::take_unsafe() {
   return data;
 }
 
+void LiveMemory::not_made_again(const Datum& datum) {
+  const std::scoped_lock lock(mutex_);
+  if (datum.replicas != 0) lineage_.lose_deed(datum.replicas);
+}
+
 void LiveMemory::bury(Datum* datum) {
   const std::scoped_lock lock(mutex_);
   buried_.emplace_back(datum);
