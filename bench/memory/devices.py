@@ -1,12 +1,16 @@
 #!/usr/bin/env python3
 """What memories of devices cost a run, beside emulated devices: copies hidden behind bodies, and memories that are too small.
 
-usage: devices.py BUILD_DIR [overlap] [thrash] [--repeat N] [--scheduler NAME,...] [--json FILE]
+usage: devices.py BUILD_DIR [overlap] [thrash] [order] [--repeat N] [--scheduler all|NAME,...] [--json FILE]
 
 overlap  One device whose memory holds a part of the data; copying a tile takes as long as a body does on average. Hidden is
          1 - (makespan - makespan with copies that take no time) / time of the copies of the busier direction.
 thrash   One device with a quarter of the data's bytes, beside one with room for all of them: the ratio of its makespan to
          that of the other one plus the time of the copies that no order avoids.
+
+order    Cholesky on the cores and four devices under every policy: makespans as they are predicted from a calibration of this
+         machine, and as they are; and how many pairs of policies whose makespans differ by more than 5 % are in the same order.
+         Those that give a task to whoever asks first stand apart: in virtual time the application's thread is no worker.
 
 Every figure is the median of N processes, those that are compared in turn, and in each the median of three runs, of which the
 first one also learns how long tasks take. Python 3 and its standard library.
@@ -15,9 +19,11 @@ import argparse
 import json
 import math
 import os
+import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 
 
@@ -133,23 +139,69 @@ def thrash(tool, schedulers, repeat):
     return rows
 
 
+ORDER = {"n": 8192, "tile": 512}
+ORDER_EMU = "4:slow=4"  # the bodies of all devices need half of two processors: copies and the engine have the rest
+WHO_ASKS_FIRST = ("eager", "locality_ws", "work_stealing")
+
+
+def order(tool, schedulers, repeat):
+    options = [word for key, value in ORDER.items() for word in (f"--{key}", str(value))]
+    with tempfile.TemporaryDirectory() as directory:
+        environment = dict(os.environ, MITRA_RECOVERY="0", MITRA_MODELS=os.path.join(directory, "models.toml"))
+        machine = os.path.join(directory, "emulated.toml")
+
+        def call(*words):
+            done = subprocess.run([tool.program, *words], capture_output=True, text=True, env=environment)
+            if done.returncode != 0:
+                sys.exit(f"{' '.join(words)}\n{done.stderr}")
+            return done.stdout
+
+        call("calibrate", "--codelets", "potrf,trsm,syrk,gemm", "--save", os.path.join(directory, f"machine-{socket.gethostname()}.toml"))
+        call("machine", "--emu", ORDER_EMU, "--save", machine)
+        rows = []
+        for scheduler in schedulers:
+            predicted = json.loads(call("simulate", "cholesky", *options, "--machine", machine, "--scheduler", scheduler, "--json", "-"))
+            rows.append({"scheduler": scheduler, "predicted_s": predicted["makespan_s"], "runs_s": []})
+        for _ in range(repeat):
+            for row in rows:
+                result = json.loads(call("run", "cholesky", *options, "--emu", ORDER_EMU, "--scheduler", row["scheduler"], "--repeat", "2", "--json", "-"))
+                if result["verified"] is not True:
+                    sys.exit(f"{row['scheduler']}: the result is wrong")
+                row["runs_s"].append(result["makespan_s"])
+                row["measured_s"] = statistics.median(row["runs_s"])
+    for row in sorted(rows, key=lambda row: row["predicted_s"]):
+        print("{scheduler:16} predicted {predicted_s:7.3f} s, measured {measured_s:7.3f} s".format(**row), flush=True)
+    compared = [row for row in rows if row["scheduler"] not in WHO_ASKS_FIRST]
+    pairs = [(a, b) for i, a in enumerate(compared) for b in compared[:i]
+             if max(a["measured_s"], b["measured_s"]) > 1.05 * min(a["measured_s"], b["measured_s"])]
+    agree = sum((a["predicted_s"] < b["predicted_s"]) == (a["measured_s"] < b["measured_s"]) for a, b in pairs)
+    errors = sorted(abs(row["predicted_s"] / row["measured_s"] - 1) for row in compared)
+    print(f"{agree} of {len(pairs)} pairs that differ by more than 5 % are in the predicted order; "
+          f"predictions are off by {statistics.median(errors):.1%} in the median, {errors[-1]:.1%} at most")
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
-    parser.add_argument("what", nargs="*", default=["overlap", "thrash"], metavar="overlap|thrash")
+    parser.add_argument("what", nargs="*", default=["overlap", "thrash"], metavar="overlap|thrash|order")
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--scheduler", default="dmdar,lookahead,darts")
+    parser.add_argument("--scheduler", default="dmdar,lookahead,darts", metavar="all|NAME,...")
     parser.add_argument("--json")
     arguments = parser.parse_args()
     tool = Tool(arguments.build)
-    measurements = {"overlap": overlap, "thrash": thrash}
+    schedulers = arguments.scheduler.split(",")
+    if schedulers == ["all"]:
+        listed = json.loads(subprocess.run([tool.program, "schedulers", "--json", "-"], capture_output=True, text=True, check=True).stdout)
+        schedulers = [s["name"] for s in listed["schedulers"]]
+    measurements = {"overlap": overlap, "thrash": thrash, "order": order}
     for what in arguments.what:
         if what not in measurements:
             parser.error(f"unknown measurement '{what}'; known: {', '.join(measurements)}")
     rows = {}
     for what in arguments.what:
         print(what)
-        rows[what] = measurements[what](tool, arguments.scheduler.split(","), arguments.repeat)
+        rows[what] = measurements[what](tool, schedulers, arguments.repeat)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(rows, file, indent=1)
