@@ -145,29 +145,6 @@ void MemoryManager::prefetch(const detail::TaskHeader& task, NodeId node) {
   prefetch(std::span<const Use>(uses_), node);
 }
 
-std::uint64_t MemoryManager::bytes_to_reserve(std::span<const Use> uses, NodeId node) const {
-  std::uint64_t bytes = 0;
-  std::uint32_t counted = kNone;  // a family whose room is in `bytes`
-  for (const auto [datum, mode] : uses) {
-    if (!takes_room(mode) || replica(datum, node).allocated) continue;
-    if (is_family_home(datum, node) && std::exchange(counted, data_[datum].family) == data_[datum].family) continue;
-    bytes += room_for(datum, node);
-  }
-  return bytes;
-}
-
-std::uint64_t MemoryManager::bytes_of(std::span<const Use> uses) const {
-  std::uint64_t bytes = 0;
-  for (const auto [datum, mode] : uses)
-    if (takes_room(mode)) bytes += data_[datum].size;
-  return bytes;
-}
-
-bool MemoryManager::can_ever_hold(std::span<const Use> uses, NodeId node) const {
-  const std::uint64_t capacity = nodes_[node.index()].capacity;
-  return capacity == 0 || bytes_of(uses) <= capacity;
-}
-
 namespace {
 
 /// A transition enters some of its data, or leaves them, without bringing them.
@@ -364,8 +341,15 @@ void MemoryManager::release_unused(std::span<const Use> uses, NodeId node) {
 }
 
 void MemoryManager::publish(std::span<const Use> uses, NodeId node) {
-  for (const auto [datum, mode] : uses)
+  for (const auto [datum, mode] : uses) {
     if (writes(mode)) written(datum, node);
+    if (takes_room(mode)) ++replica(datum, node).published;
+  }
+}
+
+void MemoryManager::resume(std::span<const Use> uses, NodeId node) {
+  for (const auto [datum, mode] : uses)
+    if (takes_room(mode) && replica(datum, node).published != 0) --replica(datum, node).published;
 }
 
 bool MemoryManager::acquire_again(std::span<const Use> uses, NodeId node, std::uint32_t number) {

@@ -164,8 +164,11 @@ class MemoryManager {
     const auto& queue = nodes_[node.index()].waiting;
     return {queue.begin(), queue.end()};
   }
-  /// What the running task has written is for others to see: its children. It stays pinned.
+  /// What the running task has written is for others to see: its children. It stays pinned, and until resume() the task touches
+  /// none of it.
   void publish(std::span<const Use> uses, NodeId node);
+  /// It is about to go on, by acquire_again(), or is over.
+  void resume(std::span<const Use> uses, NodeId node);
   /// The running task goes on with its data, which its children may have taken elsewhere. @returns As acquire().
   bool acquire_again(std::span<const Use> uses, NodeId node, std::uint32_t ticket);
   /// Fetches input of a task that is to run on `node`, as far as there is free room; pins nothing.
@@ -234,6 +237,7 @@ class MemoryManager {
     std::uint32_t lru_previous = kNone, lru_next = kNone;  // data numbers; among the unused ones of the node
     std::uint32_t transfer = kNone;                        // under way to this replica
     std::uint16_t outgoing = 0;                            // transfers under way, or to come, from this replica
+    std::uint16_t published = 0;                           // pins of tasks that have published it, and touch it no more for now
     ReplicaState state = ReplicaState::invalid;
     bool allocated : 1 = false;  // room is taken
     bool listed : 1 = false;     // in the list of unused ones

@@ -123,12 +123,12 @@ bool MemoryManager::drop_copies(NodeId node, std::uint64_t bytes) {
   return true;
 }
 
-/// @returns Whether the datum may leave for `node`, if there is room. Where a task that waits for others holds its place, without
-/// content, that is its room.
+/// @returns Whether the datum may leave for `node`, if there is room. Where tasks that wait for others hold its place, without
+/// content, that is its room; where one may be writing, it is not.
 bool MemoryManager::can_leave_for(NodeId node, std::uint32_t datum, NodeId from) const {
   const Replica& r = replica(datum, node);
   if (node == from || host_of_[node.index()] != host_of_[from.index()] || nodes_[node.index()].left_out) return false;
-  const bool is_place = r.state == ReplicaState::invalid && r.transfer == kNone && r.outgoing == 0;
+  const bool is_place = r.pins == r.published && r.state == ReplicaState::invalid && r.transfer == kNone && r.outgoing == 0;
   return (!r.allocated || is_place) && client_.reaches(from, node);
 }
 
@@ -257,6 +257,29 @@ bool MemoryManager::evict(std::uint32_t victim, NodeId node) {
   start(transfer);
   if (over_the_host) static_cast<void>(make_room(target, 0));
   return true;
+}
+
+std::uint64_t MemoryManager::bytes_to_reserve(std::span<const Use> uses, NodeId node) const {
+  std::uint64_t bytes = 0;
+  std::uint32_t counted = kNone;  // a family whose room is in `bytes`
+  for (const auto [datum, mode] : uses) {
+    if (!takes_room(mode) || replica(datum, node).allocated) continue;
+    if (is_family_home(datum, node) && std::exchange(counted, data_[datum].family) == data_[datum].family) continue;
+    bytes += room_for(datum, node);
+  }
+  return bytes;
+}
+
+std::uint64_t MemoryManager::bytes_of(std::span<const Use> uses) const {
+  std::uint64_t bytes = 0;
+  for (const auto [datum, mode] : uses)
+    if (takes_room(mode)) bytes += data_[datum].size;
+  return bytes;
+}
+
+bool MemoryManager::can_ever_hold(std::span<const Use> uses, NodeId node) const {
+  const std::uint64_t capacity = nodes_[node.index()].capacity;
+  return capacity == 0 || bytes_of(uses) <= capacity;
 }
 
 /// @returns Whether `bytes` are free now; if not, what can leave is on its way.

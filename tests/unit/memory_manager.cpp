@@ -468,6 +468,38 @@ TEST_CASE("where the longest unused cannot leave, another one does") {
   CHECK((rig.manager.holds(a, kOne) && !rig.manager.holds(b, kOne)));
 }
 
+TEST_CASE("what leaves a full device takes the place that a task holds at home if that waits for others, and not if it may be writing there") {
+  MemoryRig rig({0, 2});
+  auto &a = rig.datum(2), &b = rig.datum(2);
+  const auto next = reads(b);
+  SECTION("it waits: its child has written on the device") {
+    const auto parent = updates(a);
+    const memory::Use uses[] = {{a.replicas, AccessMode::readwrite}};
+    REQUIRE(rig.is_ready(rig.acquire(parent, kHost)));
+    rig.manager.publish(uses, kHost);
+    rig.run(updates(a), kOne);
+    const auto ticket = rig.acquire(next, kOne);
+    REQUIRE(rig.copies.size() == 1);
+    CHECK(rig.copies[0].to == kHost);
+    rig.arrive_all();
+    CHECK(rig.is_ready(ticket));
+    rig.manager.resume(uses, kHost);
+    rig.manager.release_unused(uses, kHost);
+  }
+  SECTION("it overwrites") {
+    rig.run(updates(a), kOne);
+    const auto write = writes(a);
+    REQUIRE(rig.is_ready(rig.acquire(write, kHost)));
+    const auto ticket = rig.acquire(next, kOne);
+    CHECK(rig.copies.empty());
+    rig.manager.release(write, kHost);
+    rig.arrive_all();
+    CHECK(rig.is_ready(ticket));
+  }
+  rig.manager.release(next, kOne);
+  rig.manager.check();
+}
+
 TEST_CASE("where a node turns out to be smaller than it says, what is unused there leaves for the task that found out") {
   MemoryRig rig({0, 6});
   auto &a = rig.datum(2), &b = rig.datum(2), &c = rig.datum(2), &d = rig.datum(2);

@@ -297,6 +297,7 @@ bool LiveMemory::leave(Frame& frame, bool ran) {
   // Its scratch first: who waits for that room needs nothing else to leave.
   manager_.release_unused(std::span(frame.uses).subspan(contents.size()), frame.node);
   Followed followed = Followed::not_kept;
+  if (frame.published) manager_.resume(contents, frame.node);
   if (ran && !frame.published && !manager_.is_gone(frame.node)) {  // otherwise there is nothing new
     followed = remember(frame, contents);
     manager_.release(contents, frame.node);
@@ -347,6 +348,7 @@ bool LiveMemory::come_back(Frame& frame) {
     frame.state.store(Frame::State::refused, std::memory_order_release);
     return true;
   }
+  manager_.resume(contents_of(frame), frame.node);
   if (!manager_.acquire_again(frame.uses, frame.node, frame.number)) return false;
   frame.published = false;
   frame.state.store(Frame::State::ready, std::memory_order_release);
