@@ -66,7 +66,7 @@ void lose_with_children(std::uint64_t seeds) {
 
 TEST_CASE("a device that is lost at any point of a run leaves no trace in the result") { lose_devices(test::kSanitized ? 40 : 300); }
 
-TEST_CASE("tasks in tasks beside a device that is lost end right, or say what is gone") { lose_with_children(test::kSanitized ? 40 : 200); }
+TEST_CASE("tasks in tasks beside a device that is lost end right, or say what is gone") { lose_with_children(test::kSanitized ? 40 : 300); }
 
 TEST_CASE("devices that are lost at any point of many runs leave no trace in the result", "[.nightly]") { lose_devices(10000); }
 
