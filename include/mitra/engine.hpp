@@ -93,8 +93,8 @@ class Engine {
   virtual std::shared_ptr<detail::DataHeader> add_data(detail::DataSpec spec) = 0;
   /// Cuts a datum into parts, which are data of their own; the same partition again is the one that there is.
   virtual detail::Parts partition(detail::DataHeader* whole, const detail::PartitionSpec& spec);
-  /// Lends a datum to the calling thread, in order with the tasks; until end_lease().
-  virtual detail::Lease begin_lease(detail::AccessWord access, SourceLocation where) = 0;
+  /// Lends a datum to the calling thread, in order with the tasks; until end_lease(). @param call  "acquire" or "wait": begins messages.
+  virtual detail::Lease begin_lease(detail::AccessWord access, SourceLocation where, const char* call) = 0;
   virtual void end_lease(const detail::Lease& lease) noexcept = 0;
   /// Changes the memory of a borrowed datum that no task uses. @throws MisuseError if one does.
   virtual void rebind(detail::DataHeader* data, void* host) = 0;

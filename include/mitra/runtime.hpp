@@ -202,7 +202,7 @@ class Runtime {
   /// Waits until the datum is not in use by any earlier task. @throws TaskError if one of them failed.
   template <class Kind>
   void wait(const DataRef<Kind>& data, SourceLocation where = SourceLocation::current()) {
-    engine_->end_lease(engine_->begin_lease(detail::AccessWord(data.header(), AccessMode::readwrite), where));
+    engine_->end_lease(engine_->begin_lease(detail::AccessWord(data.header(), AccessMode::readwrite), where, "wait"));
   }
 
   /// Lends a datum to this thread: auto x = rt.acquire(X.read()); x.view()[0].
@@ -211,7 +211,7 @@ class Runtime {
   Acquired<Kind, Mode> acquire(Access<Kind, Mode> access) {
     static_assert(Mode == AccessMode::read || Mode == AccessMode::write || Mode == AccessMode::readwrite,
                   "mitra: acquire() takes read(), write() or readwrite()");
-    return {engine_.get(), engine_->begin_lease(detail::AccessWord(access.data, Mode), access.where), access.data};
+    return {engine_.get(), engine_->begin_lease(detail::AccessWord(access.data, Mode), access.where, "acquire"), access.data};
   }
 
   // ------------------------------------------------------------------------------------------------ recorded graphs

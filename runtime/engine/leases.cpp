@@ -53,34 +53,34 @@ void TaskEngine::complete_signal(ThreadState& self, TaskHeader* task, bool poiso
   notify_waiters();
 }
 
-detail::Lease TaskEngine::begin_lease(detail::AccessWord access, SourceLocation where) {
+detail::Lease TaskEngine::begin_lease(detail::AccessWord access, SourceLocation where, const char* call) {
   if (!executes() && access.data() != nullptr) {
     Datum& datum = graph::datum_of(access);
     if (!datum.lent)
-      throw MisuseError(detail::message("acquire: ", datum.label(), " is Mitra's own, and has no memory in virtual time, where "
+      throw MisuseError(detail::message(call, ": ", datum.label(), " is Mitra's own, and has no memory in virtual time, where "
                                         "bodies do not run; ask rt.executes() before, or set execute (MITRA_EXECUTE=1)"));
     if (graph::root_of(datum).written && access.mode() != AccessMode::write)
-      throw MisuseError(detail::message("acquire: ", datum.label(), " was written by tasks in virtual time, where bodies do not run: "
+      throw MisuseError(detail::message(call, ": ", datum.label(), " was written by tasks in virtual time, where bodies do not run: "
                                         "its value was never computed; ask rt.executes() before, or set execute (MITRA_EXECUTE=1)"));
   }
-  return lend(access, where);
+  return lend(access, where, call);
 }
 
-detail::Lease TaskEngine::lend(detail::AccessWord access, SourceLocation where) {
+detail::Lease TaskEngine::lend(detail::AccessWord access, SourceLocation where, const char* call) {
   ThreadState& self = thread_state();
-  if (self.recorder != nullptr) throw MisuseError("acquire() while a graph is being recorded: nothing runs before its replay");
-  if (access.data() == nullptr) throw MisuseError("acquire: the handle has no datum: it is empty or was moved from");
+  if (self.recorder != nullptr) throw MisuseError(detail::message(call, "() while a graph is being recorded: nothing runs before its replay"));
+  if (access.data() == nullptr) throw MisuseError(detail::message(call, ": the handle has no datum: it is empty or was moved from"));
   Datum& datum = graph::datum_of(access);
   {
     detail::SpinGuard guard(self.held_lock);
     for (const HeldDatum& held : self.held)
       if ((held.datum == &datum || graph::exclude_each_other(*held.datum, datum)) &&
           (!reads_only(held.mode) || !reads_only(access.mode())))
-        throw MisuseError(detail::message("acquire: this thread holds a guard on ", held.datum->label(), " already, with ",
+        throw MisuseError(detail::message(call, ": this thread holds a guard on ", held.datum->label(), " already, with ",
                                           to_string(held.mode), held.datum == &datum ? "(): it" : "(), where " + datum.label() + " lies, too: it would wait for itself; release that guard first"));
   }
   Waiter waiter;
-  TaskRecord* task = signal_task(self, waiter, 1, where, "acquire");
+  TaskRecord* task = signal_task(self, waiter, 1, where, call);
   task->access_words()[0] = access;
   try {
     validate(*task, nullptr);
@@ -94,7 +94,7 @@ detail::Lease TaskEngine::lend(detail::AccessWord access, SourceLocation where) 
     const std::exception_ptr error = outcomes_.error_of(id);
     complete_signal(self, task, true);
     if (error) std::rethrow_exception(error);
-    throw MisuseError(detail::message("acquire: ", graph::datum_of(access).label(), " was to be written by a cancelled task"));
+    throw MisuseError(detail::message(call, ": ", graph::datum_of(access).label(), " was to be written by a cancelled task"));
   }
   void* address = nullptr;
   Frame* frame = nullptr;
@@ -105,7 +105,7 @@ detail::Lease TaskEngine::lend(detail::AccessWord access, SourceLocation where) 
       const std::string why = frame->refusal;
       memory_->leave(*frame, false);
       complete_signal(self, task, false);
-      throw Error(detail::message("acquire: ", datum.label(), ": ", why));
+      throw Error(detail::message(call, ": ", datum.label(), ": ", why));
     }
   }
   try {

@@ -64,8 +64,8 @@ class TaskEngine final : public Engine {
 
   std::shared_ptr<detail::DataHeader> add_data(detail::DataSpec spec) override;
   detail::Parts partition(detail::DataHeader* whole, const detail::PartitionSpec& spec) override;
-  detail::Lease begin_lease(detail::AccessWord access, SourceLocation where) override;
-  detail::Lease lend(detail::AccessWord access, SourceLocation where);
+  detail::Lease begin_lease(detail::AccessWord access, SourceLocation where, const char* call) override;
+  detail::Lease lend(detail::AccessWord access, SourceLocation where, const char* call);
   void end_lease(const detail::Lease& lease) noexcept override;
   void rebind(detail::DataHeader* data, void* host) override;
   void* address(const detail::ExecutionContext& context, std::size_t access) override;

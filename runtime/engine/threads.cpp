@@ -331,7 +331,7 @@ void TaskEngine::forget_data(Datum* datum) noexcept {
   }
   if (may_wait && (from_task || reduced || in_use(*datum))) {
     try {
-      end_lease(lend(detail::AccessWord(datum, AccessMode::readwrite), SourceLocation{}));
+      end_lease(lend(detail::AccessWord(datum, AccessMode::readwrite), SourceLocation{}, "wait"));
     } catch (const Error&) {
       // The tasks that used it are over all the same; Runtime::wait() tells of the failure.
     }

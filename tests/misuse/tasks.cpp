@@ -154,6 +154,14 @@ TEST_CASE("a task does not wait for a task that is not its child") {
   }
 }
 
+TEST_CASE("waiting for a datum is refused in its own name") {
+  Runtime rt;
+  auto x = rt.vector<double>(4, "x");
+  const auto guard = rt.acquire(x.read());
+  CHECK_THROWS_WITH(rt.wait(x), Catch::StartsWith("wait: this thread holds a guard on 'x' already, with read()"));
+  CHECK_THROWS_WITH(rt.acquire(x.write()), Catch::StartsWith("acquire: this thread holds a guard on 'x' already, with read()"));
+}
+
 TEST_CASE("a thread that holds a guard does not wait") {
   Runtime rt(with_workers(2));
   int a = 0;
