@@ -23,7 +23,7 @@ struct EmuOptions {
   /// it takes where all devices can run at the same time on this machine's processors; otherwise all times are longer by
   /// devices / processors; and on a core each body lasts `speed` times as long as on a device.
   double speed = 10.0;
-  /// A body on a device lasts so many times as long as it takes: meanwhile its processor, and the host's memory, are free for
+  /// A body on a device lasts so many times (1 to 1000) as long as it takes: meanwhile its processor, and the host's memory, are free for
   /// others, among them the copies.
   double slow = 1.0;
   unsigned streams = 1;

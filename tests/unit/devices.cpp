@@ -12,6 +12,7 @@
 
 #include "engine/devices/device_set.hpp"
 #include "support/catch.hpp"
+#include "support/only_on.hpp"
 #include "support/runtimes.hpp"
 
 using namespace mitra;
@@ -24,30 +25,9 @@ Config beside(const std::string& emu, const std::string& policy = "eager", unsig
   return config;
 }
 
-/// Gives everything to the devices, or everything to the cores.
-class OnlyOn final : public SchedulingPolicy {
- public:
-  explicit OnlyOn(WorkerKind kind) : kind_(kind) {}
-  void ready(TaskRef task, SchedulerView&) override {
-    (task.runs_on(kind_) ? wanted_ : others_).push_back(task);
-  }
-  TaskRef next(WorkerId worker, SchedulerView& view) override {
-    const WorkerKind kind = view.machine().classes[view.machine().workers[worker.index()].worker_class.index()].kind;
-    auto& queue = kind == kind_ ? wanted_ : others_;
-    if (queue.empty() || !queue.front().runs_on(kind)) return {};
-    const TaskRef task = queue.front();
-    queue.erase(queue.begin());
-    return task;
-  }
-
- private:
-  WorkerKind kind_;
-  std::vector<TaskRef> wanted_, others_;
-};
-
 Config only_on_devices(const std::string& emu) {
   Config config = beside(emu);
-  config.policy = [] { return std::make_unique<OnlyOn>(WorkerKind::hip); };
+  config.policy = [] { return std::make_unique<test::OnlyOn>(WorkerKind::hip); };
   return config;
 }
 

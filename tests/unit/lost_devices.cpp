@@ -1,5 +1,6 @@
 // Devices that are lost at the worst moments: what is left is right, or the loss is told; nothing hangs, and nothing is wrong
 // without a word.
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <map>
@@ -251,22 +252,30 @@ class NumbersAtHome final : public engine::LineageClient {
   std::map<std::uint32_t, double> home{{1, 5.0}, {2, 0.0}, {3, 0.0}};
 };
 
+/// Two tasks that have run on devices, each on two data.
+struct TwoDeeds {
+  using Uses = std::array<memory::Use, 2>;
+  TwoDeeds(const Uses& of_first, const Uses& of_second) {
+    lineage.grow(4);
+    second.priority = 1;
+    lineage.ran_on_device(first, of_first, {0, 1}, true);
+    lineage.ran_on_device(second, of_second, {0, 1}, true);
+  }
+  NumbersAtHome client;
+  engine::Lineage lineage{client};
+  detail::TaskHeader first{}, second{};
+};
+
 }  // namespace
 
 TEST_CASE("what could not be brought home by a wait is not made again by bodies whose data the application may have taken away") {
-  using memory::Use;
-  NumbersAtHome client;
-  engine::Lineage lineage(client);
-  lineage.grow(4);
-  detail::TaskHeader first{}, second{};
-  const Use one[] = {{1, AccessMode::read}, {2, AccessMode::write}}, two[] = {{2, AccessMode::read}, {3, AccessMode::write}};
-  lineage.ran_on_device(first, one, {0, 1}, true);
-  lineage.ran_on_device(second, two, {0, 1}, true);
+  TwoDeeds deeds({{{1, AccessMode::read}, {2, AccessMode::write}}}, {{{2, AccessMode::read}, {3, AccessMode::write}}});
+  engine::Lineage& lineage = deeds.lineage;
   CHECK(lineage.take_dead().empty());
   lineage.lose_deed(3);
-  CHECK(lineage.take_dead() == std::vector<detail::TaskHeader*>{&second});
+  CHECK(lineage.take_dead() == std::vector<detail::TaskHeader*>{&deeds.second});
   lineage.lose_deed(2);
-  CHECK(lineage.take_dead() == std::vector<detail::TaskHeader*>{&first});
+  CHECK(lineage.take_dead() == std::vector<detail::TaskHeader*>{&deeds.first});
   CHECK(lineage.empty());
   const std::uint32_t data[] = {2, 3};
   std::string why;
@@ -275,18 +284,10 @@ TEST_CASE("what could not be brought home by a wait is not made again by bodies 
 }
 
 TEST_CASE("what a task that is run again writes is not what others have read, though its own result is safe") {
-  using memory::Use;
-  NumbersAtHome client;
-  engine::Lineage lineage(client);
-  lineage.grow(4);
-  detail::TaskHeader reader{}, writer{};
-  writer.priority = 1;
-  const Use reads[] = {{1, AccessMode::read}, {3, AccessMode::write}};
-  const Use writes[] = {{1, AccessMode::readwrite}, {2, AccessMode::write}};
-  lineage.ran_on_device(reader, reads, {0, 1}, true);   // on one device
-  lineage.ran_on_device(writer, writes, {0, 1}, true);  // on another
+  TwoDeeds deeds({{{1, AccessMode::read}, {3, AccessMode::write}}}, {{{1, AccessMode::readwrite}, {2, AccessMode::write}}});
+  engine::Lineage& lineage = deeds.lineage;
   lineage.before_home_changes(1, false);
-  client.home[1] = 6.0;
+  deeds.client.home[1] = 6.0;
   lineage.arrived_home(1);
   std::string why;
   const auto recovered = [&](std::uint32_t datum) {

@@ -1,12 +1,11 @@
 // Recorded graphs on data in parts: transitions are nodes, and a replay takes a tree where it is and leaves it in order.
-#include <algorithm>
 #include <mitra/mitra.hpp>
-#include <mitra/scheduling_policy.hpp>
 #include <vector>
 
 #include "support/catch.hpp"
 #include "support/gate.hpp"
 #include "support/machines.hpp"
+#include "support/only_on.hpp"
 #include "support/runtimes.hpp"
 
 using namespace mitra;
@@ -20,23 +19,6 @@ void add(View<double> v, double value) {
 void twice(View<double> v) {
   for (double& e : v) e *= 2.0;
 }
-
-/// What can run on a device does.
-class OnTheDevice final : public SchedulingPolicy {
- public:
-  void ready(TaskRef task, SchedulerView&) override { tasks_.push_back(task); }
-  TaskRef next(WorkerId worker, SchedulerView& view) override {
-    const bool is_device = view.machine().workers[worker.index()].node != NodeId(0);
-    const auto found = std::ranges::find_if(tasks_, [&](TaskRef task) { return task.runs_on(WorkerKind::hip) == is_device; });
-    if (found == tasks_.end()) return {};
-    const TaskRef task = *found;
-    tasks_.erase(found);
-    return task;
-  }
-
- private:
-  std::vector<TaskRef> tasks_;
-};
 
 const auto kAdd = codelet("add").cpu([](View<double> v, double a) { add(v, a); });
 const auto kTwice = codelet("twice").cpu(twice);
@@ -163,7 +145,7 @@ TEST_CASE("a replay that is cancelled leaves its trees where the levels say, and
     } else {
       config = with_workers(2);
       config.emu = "1:mem=100 kB,bw=1000 GB/s,latency=0 s,speed=0.01,poison=1";
-      config.policy = [] { return std::make_unique<OnTheDevice>(); };
+      config.policy = [] { return std::make_unique<test::OnlyOn>(WorkerKind::hip); };
     }
     Runtime rt(config);
     std::vector<double> values(6, 1.0);

@@ -27,7 +27,7 @@ void Lineage::let_go(Version* version) {
       if (v->holders == 1 && v->at_home) client_.version_released(v->datum);
       continue;
     }
-    became_safe(v);  // nobody will ask for it
+    release_deed(v);  // nobody will ask for it
     PerDatum& datum = data_[v->datum];
     if (datum.home == v) {
       datum.home = nullptr;
@@ -39,8 +39,8 @@ void Lineage::let_go(Version* version) {
   releasing_.clear();
 }
 
-/// Its deed is not needed for it any more.
-void Lineage::became_safe(Version* version) {
+/// Its deed is not needed for it any more, or is not to be done again.
+void Lineage::release_deed(Version* version) {
   Deed* const deed = std::exchange(version->made_by, nullptr);
   if (deed == nullptr) return;
   for (Deed::Part& part : deed->parts)
@@ -125,7 +125,7 @@ void Lineage::arrived_home(std::uint32_t datum) {
   d.home = d.current;
   d.current->at_home = true;
   if (d.current->saved != nullptr) client_.give_memory(std::exchange(d.current->saved, nullptr), d.current->size);
-  became_safe(d.current);
+  release_deed(d.current);
 }
 
 void Lineage::written_at_home(std::uint32_t datum) {
@@ -224,7 +224,7 @@ std::vector<std::uint32_t> Lineage::recover(std::span<const std::uint32_t> lost,
     for (const Deed::Part& part : deed->parts)
       if (part.out != nullptr) made.push_back(part.out);
   for (Version* version : made) ++version->holders;
-  for (Version* version : made) became_safe(version);
+  for (Version* version : made) release_deed(version);
   for (Version* version : made) let_go(version);
   return impossible;
 }

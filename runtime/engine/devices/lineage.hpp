@@ -83,7 +83,7 @@ class Lineage {
   void written_at_home(std::uint32_t datum);
   /// What its deed refers to is about to be gone: from now on nobody can make the current content again.
   void lose_deed(std::uint32_t datum) {
-    if (Version* const version = data_[datum].current) became_safe(version);
+    if (Version* const version = data_[datum].current) release_deed(version);
   }
   /// @returns Whether a deed has read what lies at home, and may have to read it again.
   bool home_is_needed(std::uint32_t datum) const {
@@ -111,7 +111,7 @@ class Lineage {
   };
   Version* current(std::uint32_t datum, bool at_home);
   void let_go(Version* version);
-  void became_safe(Version* version);  // or its deed is not to be done again
+  void release_deed(Version* version);
   void replace_current(std::uint32_t datum, Version* version);
   void run_again(Deed& deed);
   bool find_deeds(Version* wanted, std::vector<Deed*>& deeds, std::string& why);
